@@ -10,6 +10,7 @@ from opro_cli.core.run.deciding import name_basis
 from opro_cli.core.run.selection import decide
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE, Scale
+from opro_cli.core.stats.intervals import rescale_questions
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.reports.formats import (
     describe_disagreement,
@@ -67,7 +68,7 @@ def judge(
         state: Of the run.
         start: The start prompt.
         best: The winner.
-        use: Of the test rows; its threshold holds in place of that of a first use.
+        use: Of the test rows; its threshold holds for a gain, in place of that of a first use.
     """
     if start is None or best is None:
         return Verdict(None, "nothing was scored")
@@ -88,7 +89,9 @@ def judge(
         outcome = "improved" if comparison.difference > 0 else "worse"
         if doubt := _find_doubt(state, start, comparison):
             return Verdict(None, f"{_format_figures(comparison)}; but {doubt}", comparison)
-        if comparison.guarded_p >= (ALPHA if use is None else use.threshold):
+        # The level is spent on improvements: "worse" is a warning, which no wear may hide.
+        limit = use.threshold if use is not None and outcome == "improved" else ALPHA
+        if comparison.guarded_p >= limit:
             outcome = "not_distinguishable"
     return Verdict(outcome, _write_sentence(comparison, outcome, use), comparison)
 
@@ -186,6 +189,8 @@ def _write_sentence(
     needed = comparison.questions_needed
     if use is not None and comparison.guarded_p < ALPHA:
         worn = "this test set is worn out, and " if use.earlier else ""
+        if needed:  # those who share these rows would share fresh ones, and the level with them
+            needed = rescale_questions(needed, ALPHA / use.sharers)
         fresh = f"; {worn}some {needed:,} fresh test rows would tell such a difference"
         return f"{figures}; but {describe_wear(use)}{fresh if needed else ''}"
     if comparison.p_value < ALPHA:

@@ -13,6 +13,7 @@ from opro_cli.core.stats.intervals import (
     difference_interval,
     find_least_gain,
     mcnemar_mid_p,
+    rescale_questions,
     wilson_interval,
 )
 
@@ -145,3 +146,9 @@ def test_the_least_gain_is_the_other_way_round() -> None:
         assert needed is not None
         assert abs(needed - n) <= 1
     assert find_least_gain(0) == find_least_gain(5) == 1.0
+
+
+def test_questions_at_another_level() -> None:
+    assert rescale_questions(174, 0.05) == 174
+    # (3.0233 + 0.8416)^2 / (1.9600 + 0.8416)^2 = 1.9031
+    assert rescale_questions(174, 0.0025) == math.ceil(174 * 1.9031)

@@ -15,8 +15,10 @@ from opro_cli.core.run.deciding import Decision, get_basis, measure_mean, measur
 from opro_cli.core.run.events import Refused, SessionStarted
 from opro_cli.core.run.selection import decide, find_baseline, find_winner, sort_best_first
 from opro_cli.core.run.state import RunState
+from opro_cli.core.stats.intervals import wilson_interval
 from opro_cli.core.stats.resamples import measure_win_share
 from opro_cli.core.task.example import Split
+from opro_cli.core.task.prompt import Demo, Prompt, encode_form
 from tests.bench.winners import OURS, TODAY, compare
 from tests.core.runs import answered, new_state, proposed
 
@@ -195,3 +197,42 @@ def test_the_manuals_table_says_why_train_counts() -> None:
     worse = compare(7, "start is best", (40, 50, 100), 500)
     assert worse[OURS].worse < worse[TODAY].worse
     assert worse[OURS].worth >= worse[TODAY].worth
+
+
+def test_groups_are_resampled_as_wholes_and_count_once() -> None:
+    # Ten questions of five pairs: five independent sums, of which three are gained.
+    state = new_state("start", steps=1, per_step=1, train=10)
+    state.groups["train"] = tuple(question // 2 for question in range(10))
+    state.apply(proposed(1, 0, "other"))
+    answer(state, "start", right(5, 10), "train")
+    answer(state, "other", right(9, 10), "train")
+    alone = new_state("start", steps=1, per_step=1, train=10)
+    alone.apply(proposed(1, 0, "other"))
+    answer(alone, "start", right(5, 10), "train")
+    answer(alone, "other", right(9, 10), "train")
+    together, apart = decide(state), decide(alone)
+    assert together is not None
+    assert apart is not None
+    assert together.share is not None
+    assert apart.share is not None
+    assert together.share < apart.share == pytest.approx(1 - 0.6**10)
+    assert together.share == pytest.approx(1 - 0.4**5, abs=0.01)
+
+
+def test_the_interval_on_both_splits_counts_groups() -> None:
+    state = new_state(train=10, dev=2)
+    state.groups["train"] = tuple(question // 5 for question in range(10))
+    answer(state, "start", right(5, 10), "train")
+    answer(state, "start", right(1, 2), "dev")
+    (start,) = state.candidates.values()
+    score = measure_score(start, "train+dev")
+    assert score is not None
+    # Groups of 5, 5, 1 and 1: a design effect of (25 + 25 + 1 + 1) / 12.
+    assert score.interval == wilson_interval(0.5, 12 / (52 / 12))
+
+
+def test_a_start_prompt_with_a_form_is_asked_again_with_it() -> None:
+    form = encode_form(Prompt("start", (Demo(0, "gold"),)))
+    state = new_state("start", initial_forms=(form,))
+    (start,) = state.candidates.values()
+    assert state.second_time(start).content == start.content

@@ -10,7 +10,7 @@ from typing import Literal
 from opro_cli.core.run.candidates import Answers, Candidate, Score
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
-from opro_cli.core.stats.groups import sum_groups
+from opro_cli.core.stats.groups import compute_design_effect, sum_groups
 from opro_cli.core.stats.intervals import wilson_interval
 from opro_cli.core.stats.resamples import measure_win_share
 from opro_cli.core.task.example import Split
@@ -106,11 +106,22 @@ def measure_score(candidate: Candidate, basis: Basis) -> Score | None:
         n,
         sum(part.correct for part in known),
         sum(part.unreadable for part in known),
-        wilson_interval(mean, n),
+        wilson_interval(mean, _count_independent(candidate, basis, n)),
         refused=sum(part.refused for part in known),
         cut=sum(part.cut for part in known),
         cut_empty=sum(part.cut_empty for part in known),
     )
+
+
+def _count_independent(candidate: Candidate, basis: Basis, n: int) -> float:
+    """Return how many independent questions tell as much as those of a basis; they are `n`."""
+    own = [
+        (split, groups[question] if (groups := candidate.groups.get(split)) else question)
+        for split in list_splits(basis)
+        for question, outcome in candidate.answers[split].by_question.items()
+        if not outcome.excluded
+    ]
+    return max(1.0, n / compute_design_effect(own))
 
 
 def _count(answers: Answers) -> int:

@@ -486,7 +486,7 @@ class RunState:
         first = self.get_candidate(id[len(AGAIN) :]) if id.startswith(AGAIN) else None
         if first is None or first.id.startswith(AGAIN):
             raise KeyError(id)
-        return Candidate(id, first.instruction, first.step, groups=self.groups)
+        return Candidate(id, first.instruction, first.step, form=first.form, groups=self.groups)
 
     def second_time(self, candidate: Candidate) -> Candidate:
         """Return the candidate under which its questions are asked a second time."""

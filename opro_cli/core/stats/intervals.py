@@ -114,6 +114,14 @@ def count_questions_needed(gained: float, lost: float, alpha: float = 0.05) -> i
     return math.ceil((root / difference) ** 2)
 
 
+def rescale_questions(needed: int, alpha: float) -> int:
+    """Return the questions needed at another level, where so many are needed at 5 %."""
+    normal = NormalDist()
+    power = normal.inv_cdf(POWER)
+    ratio = (normal.inv_cdf(1 - alpha / 2) + power) / (Z_95 + power)
+    return math.ceil(needed * ratio**2 - 1e-9)  # at 5 % the ratio is 1 but for rounding
+
+
 def find_least_gain(n: int, differing: float = 0.3, alpha: float = 0.05) -> float:
     """Return the smallest difference of means that `n` questions detect with a power of 80 %.
 
