@@ -23,6 +23,7 @@ import pytest
 from opro_cli.store.folders import PARTIAL_PREFIX
 from tests.cli.test_process import CONFIG, GSM8K, PATIENCE_S, Bench, new_server
 from tests.cli.test_sweep_process import below, living
+from tests.loop.runs import drop_costs
 from tests.server import LocalServer
 from tests.store.conftest import copy_of
 
@@ -70,8 +71,10 @@ def cells(at: Bench) -> dict[str, Any]:
     """What the cells of the sweep came to, but for the times."""
     found = {}
     for path in sorted((at.folder / "runs" / "grid").glob("[!.]*/result.json")):
-        result = json.loads(path.read_text())
-        kept = {k: v for k, v in result.items() if k not in ("seconds", "started", "spend")}
+        result = drop_costs(json.loads(path.read_text()))
+        kept = {
+            k: v for k, v in result.items() if k not in ("seconds", "started", "spend", "test_use")
+        }
         found[path.parent.name] = kept
     return found
 

@@ -95,7 +95,11 @@ def outcome(folder: Path) -> dict[str, Any]:
     """What a run came to: all but its name, its times, and calls that were in flight at a kill."""
     (file,) = (folder / "runs").glob("*/result.json")
     result = json.loads(file.read_text())
-    return {k: v for k, v in result.items() if k not in ("run", "started", "seconds", "spend")}
+    return {
+        k: v
+        for k, v in result.items()
+        if k not in ("run", "started", "seconds", "spend", "test_use")
+    }
 
 
 @pytest.mark.parametrize("kind", CONFIGS)

@@ -95,7 +95,11 @@ def results(folder: Path) -> dict[str, Any]:
     for result in read.values():
         del result["spend"]["uncounted"]  # what a kill cut off may have cost
     return {
-        cell: {key: value for key, value in result.items() if key not in ("seconds", "started")}
+        cell: {
+            key: value
+            for key, value in result.items()
+            if key not in ("seconds", "started", "test_use")
+        }
         for cell, result in read.items()
     }
 

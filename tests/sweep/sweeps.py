@@ -18,6 +18,7 @@ from opro_cli.sweep.file import SweepCell, load_sweep
 from opro_cli.sweep.launch.channel import SweepEngine
 from opro_cli.sweep.limits import Limits, Permits, build_permits
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget
+from tests.loop.runs import drop_costs
 from tests.server import LocalServer, Options, load_answers
 
 CONFIG = """\
@@ -102,8 +103,8 @@ def results(folder: Path) -> dict[str, Any]:
     return {
         path.parent.name: {
             key: value
-            for key, value in json.loads(path.read_text()).items()
-            if key not in ("run", "seconds", "started")
+            for key, value in drop_costs(json.loads(path.read_text())).items()
+            if key not in ("run", "seconds", "started", "test_use")
         }
         for path in sorted(folder.glob("*/result.json"))
     }
