@@ -25,6 +25,8 @@ class UseRow:
     began: Began
     outcome: str
     repeats: bool
+    level: float
+    """That of the verdict: of a repeat, the one that the same answers had at first."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as `opro ledger --json` prints it."""
@@ -34,7 +36,7 @@ class UseRow:
             "run": began.run,
             "at": datetime.fromtimestamp(began.at, UTC).isoformat(timespec="seconds"),
             "number": began.number,
-            "threshold": compute_threshold(began.level),
+            "threshold": compute_threshold(self.level),
             "sharers": began.sharers,
             "start": began.before,
             "winner": began.after,
@@ -101,9 +103,12 @@ def list_sets(ledger: Path | None = None) -> LedgerView:
     path = find_ledger_path(ledger)
     content = read_ledger(path)
     by_set: dict[str, list[UseRow]] = {}
+    first: dict[tuple[str, str, str, str], float] = {}
     for use in content.list_uses():
         began = content.began[use.id]
-        by_set.setdefault(began.set, []).append(UseRow(began, use.outcome, use.repeats))
+        level = first.setdefault((began.set, use.start, use.winner, use.answers), use.level)
+        row = UseRow(began, use.outcome, use.repeats, level if use.repeats else use.level)
+        by_set.setdefault(began.set, []).append(row)
     sets = [_build_set(name, uses, content) for name, uses in by_set.items()]
     sets.sort(key=lambda each: each.uses[-1].began.at)
     return LedgerView(path, tuple(sets), content.describe_damage(path))

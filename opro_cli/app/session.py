@@ -56,7 +56,12 @@ from opro_cli.store.run_folder import (
     write_result,
 )
 from opro_cli.store.summary import save_summary
-from opro_cli.store.use_ledger import FileTestLedger, UseOrigin, find_ledger_path
+from opro_cli.store.use_ledger import (
+    FileTestLedger,
+    UseOrigin,
+    describe_trouble,
+    find_ledger_path,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,8 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
         runner.activity.loading = partial(describe_loading, parts.models)
         trouble = parts.cache_trouble
         files = describe_files(model.model for model in settings.models.values())
-        header = build_header(folder, settings, run, [*files, trouble] if trouble else files)
+        unread = _note_unread_ledger(run, runner.ledger)
+        header = build_header(folder, settings, run, [*files, *filter(None, (trouble, unread))])
         outcome = _conduct(runner, parts, folder, run, header, stopper or Stopper())
         uncached = "" if trouble else parts.cache_trouble
         return replace(outcome, stopped_by=runner.stopped_by, uncached=uncached)
@@ -274,6 +280,12 @@ def _write_page(folder: Path, run: RecordedRun) -> str:
         except RunFolderError as error:
             return error.message
     return ""
+
+
+def _note_unread_ledger(run: RecordedRun, ledger: TestLedger | None) -> str:
+    """Return why the uses of the test rows cannot be known, before they cost anything; "" if so."""
+    compares = run.state.search.steps and run.state.sizes["test"] and run.state.test_use is None
+    return describe_trouble(ledger.path) if compares and isinstance(ledger, FileTestLedger) else ""
 
 
 def open_test_ledger(run: RecordedRun, given: Path | None = None) -> FileTestLedger:

@@ -72,7 +72,7 @@ def forget(
     """
     from opro_cli.app.ledger import find_set
     from opro_cli.app.ledger import forget as forget_set
-    from opro_cli.render.ledger import describe_cost
+    from opro_cli.render.ledger import describe_cost, describe_forgotten
 
     ledger = ledger or context.obj  # named before the verb, or behind it
     used = find_set(name, ledger)
@@ -84,4 +84,4 @@ def forget(
     if as_json:
         print_json({"set": used.name, "forgotten": forgotten})
     else:
-        print(f"forgot {forgotten:,} uses of {used.name}")
+        print(describe_forgotten(forgotten, used.name))

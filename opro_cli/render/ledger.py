@@ -73,3 +73,8 @@ def describe_cost(used: Mapping[str, Any]) -> str:
         f"forgotten, those to come may do so with as much again, and what was seen of the rows "
         "stays seen; rows that no verdict has used would cost nothing"
     )
+
+
+def describe_forgotten(uses: int, name: str) -> str:
+    """Say how many uses of a set of test rows count no more."""
+    return f"forgot {pluralize(uses, 'use')} of {name}"

@@ -163,11 +163,11 @@ class LedgerContent:
         if not self.damaged:
             return ""
         lines = ", ".join(map(str, self.damaged[:5])) + (" …" if len(self.damaged) > 5 else "")
-        what = f"line {lines} is" if len(self.damaged) == 1 else f"lines {lines} are"
-        return (
-            f"{path}: {what} no record of this opro's and does not count, so that test rows may "
-            "have been used more often than is known"
-        )
+        if len(self.damaged) == 1:
+            what = f"line {lines} is no record of this opro's and does not count"
+        else:
+            what = f"lines {lines} are no records of this opro's and do not count"
+        return f"{path}: {what}, so that test rows may have been used more often than is known"
 
 
 def read_ledger(path: Path) -> LedgerContent:
@@ -182,7 +182,8 @@ def read_ledger(path: Path) -> LedgerContent:
         return LedgerContent()
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be read: {error.strerror}", "name another ledger with --ledger"
+            f"the ledger of test rows, {path}, cannot be read: {error.strerror}",
+            "name another one with --ledger",
         ) from None
 
 

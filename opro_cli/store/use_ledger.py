@@ -45,6 +45,16 @@ def find_ledger_path(given: Path | None = None, recorded: str | None = None) -> 
     return Path(named).absolute() if named else _find_state() / LEDGER
 
 
+def describe_trouble(path: Path) -> str:
+    """Return why verdicts cannot know the earlier uses in a ledger, "" where they can."""
+    try:
+        read_ledger(path)
+    except UsageError as error:
+        level = "a verdict will have the level of a first use"
+        return f"{error.message}; {level}; {error.hint}"
+    return ""
+
+
 def _find_state() -> Path:
     """Return OPRO_STATE_DIR, or the folder for opro's state of this system."""
     if given := os.environ.get("OPRO_STATE_DIR"):
