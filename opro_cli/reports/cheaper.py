@@ -31,7 +31,7 @@ from opro_cli.core.stats.intervals import POWER
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Example, Split
 from opro_cli.core.task.prompt import Prompt
-from opro_cli.reports.formats import format_count, format_p, format_saving, pluralize
+from opro_cli.reports.formats import format_count, format_p, format_points, format_saving, pluralize
 from opro_cli.reports.verdict import Verdict
 
 
@@ -176,7 +176,8 @@ def judge_costs(
     test = None
     if best is not start and verdict.comparison is not None:
         test = refute_loss_of(best, start, ("test",), get_margin(state))
-    proven = test is not None and test.p_value < ALPHA and verdict.outcome not in (None, "worse")
+    # The threshold of a worn test set moves what is claimed of a gain, not what this test refutes.
+    proven = test is not None and test.p_value < ALPHA and verdict.outcome is not None
     savings = measure_savings(state, start, best, train)
     keys: dict[str, Any] = {"not_worse": _serialize_test(test, proven)}
     if prunes(state):
@@ -189,8 +190,9 @@ def judge_costs(
         than = f"{_word_claim(seen)} than the best by score{_give_p(seen)} on train and dev"
         words = [f"the start prompt is kept for its cost, {than}"] if best is start else words
         words += [] if best is start else [f"chosen for its cost, {than}"]
-    if test is not None and proven and verdict.outcome == "not_distinguishable":
-        words.append(f"{_word_claim(test)} than the start prompt{_give_p(test)}")
+    if test is not None and proven and verdict.outcome != "improved":
+        than = f"{_word_claim(test)} than the start prompt{_give_p(test)}"
+        words.append(f"{than}{_word_small_loss(verdict, test)}")
     words.append(_word_costs(savings, state))
     return replace(verdict, sentence="; ".join(words)), keys
 
@@ -258,12 +260,13 @@ def _word_pruned(
     what = f"{format_count(dropped)} of {format_count(whole)} {savings.unit}"
     what += f" (-{100 * dropped / whole:.0f} %)" if whole else ""
     headline = "pruned" if proven else "not proven"
-    if test is None:
+    if test is None or verdict.outcome is None:  # whose sentence says why nothing is claimed
         words = f"{what} dropped; {verdict.sentence}"
     else:
         questions = f"on {pluralize(test.n, 'unseen question')}"
         if proven:
-            words = f"{what}, {_word_claim(test)}{_give_p(test)} {questions}"
+            loss = _word_small_loss(verdict, test)
+            words = f"{what}, {_word_claim(test)}{_give_p(test)} {questions}{loss}"
         else:
             points = f"{100 * test.margin:g} points"
             refuted = f"a loss of {points} is not refuted{_give_p(test)} {questions}"
@@ -274,6 +277,15 @@ def _word_pruned(
 
 def _word_claim(test: NonInferiority) -> str:
     return f"not worse by {100 * test.margin:g} points"
+
+
+def _word_small_loss(verdict: Verdict, test: NonInferiority) -> str:
+    """Say of what is not worse by the margin that it is a little worse, where that is certain."""
+    compared = verdict.comparison
+    if compared is None or compared.difference >= 0 or compared.p_value >= ALPHA:
+        return ""
+    points = format_points(test.difference)
+    return f", though certainly a little worse ({points} points, p = {format_p(compared.p_value)})"
 
 
 def _give_p(test: NonInferiority) -> str:
