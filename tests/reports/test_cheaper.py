@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from opro_cli.core.run.selection import decide
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import ObjectivesSettings
 from opro_cli.core.task.example import Split
@@ -92,6 +93,17 @@ def test_what_is_not_proven_says_so_and_how_many_questions_would() -> None:
         "; some 1,112 more test questions would; "
         in (result_of(pruned(wrong=1, test=100))["verdict_sentence"])
     )
+
+
+def test_a_pruned_prompt_is_not_chosen_by_resamples() -> None:
+    state = pruned()
+    for split in ("train", "dev"):  # the shorter one is better, too
+        for question in range(20):
+            answers = next(iter(state.candidates.values())).answers[split]  # type: ignore[index]
+            answers.by_question[question] = answers.by_question[question]._replace(score=0.0)
+            answers.correct -= 1
+    assert decide(state).share == pytest.approx(1.0)  # type: ignore[union-attr]
+    assert "choice" not in result_of(state)
 
 
 def test_a_worse_prompt_is_called_that() -> None:
