@@ -23,7 +23,7 @@ from opro_cli.core.run.cheapest import (
     refute_loss_of,
 )
 from opro_cli.core.run.deciding import get_basis, list_splits, measure_mean
-from opro_cli.core.run.selection import decide
+from opro_cli.core.run.selection import find_leader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.settings import CostKind
@@ -184,7 +184,7 @@ def judge_costs(
         keys["pruned"] = _serialize_savings(savings, state)
         costs = _word_costs(savings, state)
         return _word_pruned(verdict, savings, costs, test, proven), keys
-    leader = _find_leader(state)
+    leader = find_leader(state)
     words = [verdict.sentence]
     if leader is not None and leader is not best and (seen := _test_seen(state, best, leader)):
         than = f"{_word_claim(seen)} than the best by score{_give_p(seen)} on train and dev"
@@ -199,7 +199,7 @@ def judge_costs(
 
 def explain_preference(state: RunState, best: Candidate | None) -> dict[str, Any]:
     """Return the key `preferred` of a result whose winner is not the best by score."""
-    leader = _find_leader(state)
+    leader = find_leader(state)
     if best is None or leader is None or best is leader or prunes(state):
         return {}
     test = _test_seen(state, best, leader)
@@ -215,12 +215,6 @@ def explain_preference(state: RunState, best: Candidate | None) -> dict[str, Any
             **_serialize_test(test, test.p_value < ALPHA),
         }
     }
-
-
-def _find_leader(state: RunState) -> Candidate | None:
-    """Return the winner by score."""
-    decision = decide(state)
-    return None if decision is None else decision.winner
 
 
 def _test_seen(state: RunState, best: Candidate, leader: Candidate) -> NonInferiority | None:

@@ -214,13 +214,14 @@ def test_how_sure_the_choice_was_is_said_of_the_winner_alone() -> None:
     line = "chosen on train and dev: better than the start prompt in 99 % of resamples"
     plain = result(choice=choice, chosen_by="train+dev")
     assert line in printed(plain)
-    for changes in (
+    others: tuple[dict[str, Any], ...] = (
         {"choice": {**choice, "first": "a dear one", "step": 5}},
         {"choice": {**choice, "first": "a dear one"}},
         {"choice": {**choice, "share": 0.7}},
         {"best": plain["initial"]},
         {"preferred": {}},
-    ):
+    )
+    for changes in others:
         assert not any("resamples" in each for each in printed({**plain, **changes}))
 
 

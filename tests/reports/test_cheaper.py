@@ -99,7 +99,7 @@ def test_a_pruned_prompt_is_not_chosen_by_resamples() -> None:
     state = pruned()
     for split in ("train", "dev"):  # the shorter one is better, too
         for question in range(20):
-            answers = next(iter(state.candidates.values())).answers[split]  # type: ignore[index]
+            answers = next(iter(state.candidates.values())).answers[split]
             answers.by_question[question] = answers.by_question[question]._replace(score=0.0)
             answers.correct -= 1
     assert decide(state).share == pytest.approx(1.0)  # type: ignore[union-attr]
