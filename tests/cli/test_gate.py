@@ -430,6 +430,7 @@ def judge_whole(request: ChatRequest) -> str:
         ("HEAD~2", "has no revision 'HEAD~2'"),
         ("several", "c.yaml at several: has 2 start prompts"),
         ("broken", "c.yaml at broken: 1 problem"),
+        ("torn", "c.yaml at torn:2:9: not YAML"),
         ("moved", "new.md: is not in revision moved"),
     ],
 )
@@ -442,6 +443,7 @@ def test_a_revision_that_has_no_such_prompt_is_refused(
     for name, text in (
         ("several", LARGE.replace("search: {", "search: {start: [a, b], ")),
         ("broken", LARGE.replace("steps: 2", "stepz: 2")),
+        ("torn", 'name: sums\ntask: "\\{"\n'),
         ("moved", now.replace("good.md", "new.md")),
     ):
         git("checkout", "-q", "-b", name)
