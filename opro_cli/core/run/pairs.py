@@ -22,7 +22,7 @@ class Pair(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """What the second candidate scores more."""
+        """Points that the second candidate scores more, as a share."""
         return self.after - self.before
 
     @property
