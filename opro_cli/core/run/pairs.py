@@ -22,7 +22,7 @@ class Pair(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """Points that the second candidate scores more, as a share."""
+        """The gain of the second candidate, as a share; negative for a loss."""
         return self.after - self.before
 
     @property
