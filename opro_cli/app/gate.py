@@ -31,9 +31,8 @@ from opro_cli.models.accounts import list_prices, redact, reports_cost
 from opro_cli.ports import Observer
 from opro_cli.reports.comparison import select_prompt
 from opro_cli.reports.gate import GateReport, Side, build_report
-from opro_cli.reports.thresholds import Thresholds, measure_usage
+from opro_cli.reports.thresholds import Thresholds
 from opro_cli.store.folders import Note, find_folders
-from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
 
 GATES = "gates"
@@ -350,7 +349,6 @@ def run_gate(
     return build_report(
         run,
         (plan.old.label, plan.new.label),
-        measure_usage(read_events(plan.cell.folder / "events.jsonl")),
         thresholds,
         name=plan.dataset.name,
         earlier=plan.earlier,

@@ -157,11 +157,16 @@ def start_with(  # noqa: PLR0913 - all but three are keywords with a default
         "data_notes": list(data.notes),
         "weights": hash_weights_of(settings),
         **describe_parts(settings, folders, evaluator),
-        "test_use": {"id": secrets.token_hex(8), **uses.to_json()},
+        "test_use": name_use(uses),
         **(first(settings, data, folders) if first else {}),
     }
     prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)
+
+
+def name_use(uses: UsedTogether) -> dict[str, Any]:
+    """Return what run.json says of a new run's use of its test rows, which has an id of its own."""
+    return {"id": secrets.token_hex(8), **uses.to_json()}
 
 
 def describe_parts(

@@ -14,7 +14,8 @@ from pathlib import Path
 from opro_cli.app.diff import build_unscored_error, find_prompt
 from opro_cli.app.session import read_recorded_settings, read_train_replies
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.selection import find_baseline, get_mean
+from opro_cli.core.run.deciding import measure_mean
+from opro_cli.core.run.selection import find_baseline
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.prompts import START, PromptFile
 from opro_cli.core.settings.settings import Settings
@@ -206,7 +207,7 @@ def _find_ancestor(state: RunState, winner: Candidate) -> tuple[int, str]:
         elif candidate is not None:
             queue += candidate.parents
     if ancestors:
-        best = max(ancestors, key=lambda each: get_mean(each, "train"))
+        best = max(ancestors, key=lambda each: measure_mean(each, "train"))
         return numbers[best.id], f"the prompt was made from start prompt {numbers[best.id] + 1}"
     start = find_baseline(state)
     number = numbers[start.id] if start else 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.app.optimize import NewRun, Origin, describe_parts
+from opro_cli.app.optimize import NewRun, Origin, UsedTogether, describe_parts, name_use
 from opro_cli.app.session import hash_weights_of, list_part_folders, read_present_settings
 from opro_cli.app.startable import require_startable
 from opro_cli.core.run.candidates import Candidate
@@ -34,6 +34,7 @@ def start_pruning(
     seed: int | None = None,
     budget: Sequence[str] = (),
     cached: bool = True,
+    ledger: Path | None = None,
 ) -> NewRun:
     """Make the folder of a run that shortens the best prompt of a finished one.
 
@@ -44,6 +45,7 @@ def start_pruning(
         seed: Of the order of questions; None for the finished run's.
         budget: Changes of the ceilings of that run, "usd=5".
         cached: Whether answers will be looked up and kept for other runs.
+        ledger: The file that records the use of test rows; None for the finished run's.
 
     Raises:
         UsageError: The run has no prompt that could be shortened.
@@ -58,6 +60,8 @@ def start_pruning(
     require_startable(settings, cached=cached)
     origin = Origin(part_folder=str(folders[0]) if folders else None)
     seen = f"the questions of {run.name}, whose verdict has seen those of test"
+    recorded = run.identity.get("test_use", {}).get("ledger", "")
+    uses = UsedTogether(str(ledger.absolute()) if ledger else recorded)
     identity = {
         **origin.to_json(),
         "pruned_run": run.name,
@@ -66,6 +70,7 @@ def start_pruning(
         "data_notes": [seen],
         "weights": hash_weights_of(settings),
         **describe_parts(settings, folders),
+        "test_use": name_use(uses),
     }
     prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, run.examples, identity), settings)

@@ -85,9 +85,9 @@ def read_version_at(config: Path, revision: str) -> Version:
     with TemporaryDirectory(prefix="opro-") as scratch:
         folder = Path(scratch).resolve()
         copy = tree.copy(tree.locate(config.resolve()), folder)
-        for file in _list_prompt_files(read_yaml(copy).raw):
-            tree.copy(tree.find(file, config), folder)
         try:
+            for file in _list_prompt_files(read_yaml(copy).raw):
+                tree.copy(tree.find(file, config), folder)
             settings = wiring.read_config(copy)
         except ConfigError as error:
             problems = [each.replace(str(copy), where) for each in error.problems]

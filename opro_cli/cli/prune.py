@@ -11,6 +11,7 @@ from opro_cli.cli.options import (
     FailIf,
     Json,
     KeepGoing,
+    Ledger,
     LogFile,
     NoCache,
     NoPreflight,
@@ -44,6 +45,7 @@ def prune(
     no_preflight: NoPreflight = False,
     keep_going: KeepGoing = False,
     no_cache: NoCache = False,
+    ledger: Ledger = None,
     fail_if: FailIf = None,
 ) -> None:
     """Drop what the best prompt of a run does not need, in a new run.
@@ -64,7 +66,13 @@ def prune(
     folder = find_run(run, runs_dir)
     require_log(output)
     new = start_pruning(
-        folder, runs_dir, margin=margin, seed=seed, budget=budget or (), cached=not no_cache
+        folder,
+        runs_dir,
+        margin=margin,
+        seed=seed,
+        budget=budget or (),
+        cached=not no_cache,
+        ledger=ledger,
     )
     run_session(
         new.folder,
@@ -74,5 +82,6 @@ def prune(
         preflight=not no_preflight,
         keep_going=keep_going,
         cached=not no_cache,
+        ledger=ledger,
         fail_if=fail_if,
     )

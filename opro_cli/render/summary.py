@@ -283,9 +283,14 @@ def _format_difference(comparison: Data | None) -> str:
 
 
 def _describe_choice(result: Data) -> str:
-    """Say how sure the winner was before test; "" where the start prompt, or no resample, won."""
-    choice = result.get("choice")  # a result of an older opro lacks it
-    if not choice or choice["share"] < choice["needed"]:
+    """Say how sure the winner was before test; "" where it won otherwise, or is the start prompt.
+
+    The first by score may have had to stand back for a cheaper prompt.
+    """
+    choice, best = result.get("choice"), result["best"]  # a result of an older opro has no choice
+    if not choice or not best or choice["share"] < choice["needed"] or "preferred" in result:
+        return ""
+    if (choice["first"], choice["step"]) != (best["instruction"], best["step"]):
         return ""
     share, splits = formats.format_share(choice["share"]), result["chosen_by"].replace("+", " and ")
     return f"chosen on {splits}: better than the start prompt in {share} of resamples"

@@ -23,7 +23,7 @@ from opro_cli.core.run.cheapest import (
     refute_loss_of,
 )
 from opro_cli.core.run.deciding import get_basis, list_splits, measure_mean
-from opro_cli.core.run.selection import decide
+from opro_cli.core.run.selection import find_leader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.settings import CostKind
@@ -31,7 +31,7 @@ from opro_cli.core.stats.intervals import POWER
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Example, Split
 from opro_cli.core.task.prompt import Prompt
-from opro_cli.reports.formats import format_count, format_p, format_saving, pluralize
+from opro_cli.reports.formats import format_count, format_p, format_points, format_saving, pluralize
 from opro_cli.reports.verdict import Verdict
 
 
@@ -176,28 +176,30 @@ def judge_costs(
     test = None
     if best is not start and verdict.comparison is not None:
         test = refute_loss_of(best, start, ("test",), get_margin(state))
-    proven = test is not None and test.p_value < ALPHA and verdict.outcome not in (None, "worse")
+    # The threshold of a worn test set moves what is claimed of a gain, not what this test refutes.
+    proven = test is not None and test.p_value < ALPHA and verdict.outcome is not None
     savings = measure_savings(state, start, best, train)
     keys: dict[str, Any] = {"not_worse": _serialize_test(test, proven)}
     if prunes(state):
         keys["pruned"] = _serialize_savings(savings, state)
         costs = _word_costs(savings, state)
         return _word_pruned(verdict, savings, costs, test, proven), keys
-    leader = _find_leader(state)
+    leader = find_leader(state)
     words = [verdict.sentence]
     if leader is not None and leader is not best and (seen := _test_seen(state, best, leader)):
         than = f"{_word_claim(seen)} than the best by score{_give_p(seen)} on train and dev"
         words = [f"the start prompt is kept for its cost, {than}"] if best is start else words
         words += [] if best is start else [f"chosen for its cost, {than}"]
-    if test is not None and proven and verdict.outcome == "not_distinguishable":
-        words.append(f"{_word_claim(test)} than the start prompt{_give_p(test)}")
+    if test is not None and proven and verdict.outcome != "improved":
+        than = f"{_word_claim(test)} than the start prompt{_give_p(test)}"
+        words.append(f"{than}{_word_small_loss(verdict, test)}")
     words.append(_word_costs(savings, state))
     return replace(verdict, sentence="; ".join(words)), keys
 
 
 def explain_preference(state: RunState, best: Candidate | None) -> dict[str, Any]:
     """Return the key `preferred` of a result whose winner is not the best by score."""
-    leader = _find_leader(state)
+    leader = find_leader(state)
     if best is None or leader is None or best is leader or prunes(state):
         return {}
     test = _test_seen(state, best, leader)
@@ -213,12 +215,6 @@ def explain_preference(state: RunState, best: Candidate | None) -> dict[str, Any
             **_serialize_test(test, test.p_value < ALPHA),
         }
     }
-
-
-def _find_leader(state: RunState) -> Candidate | None:
-    """Return the winner by score."""
-    decision = decide(state)
-    return None if decision is None else decision.winner
 
 
 def _test_seen(state: RunState, best: Candidate, leader: Candidate) -> NonInferiority | None:
@@ -258,12 +254,13 @@ def _word_pruned(
     what = f"{format_count(dropped)} of {format_count(whole)} {savings.unit}"
     what += f" (-{100 * dropped / whole:.0f} %)" if whole else ""
     headline = "pruned" if proven else "not proven"
-    if test is None:
+    if test is None or verdict.outcome is None:  # whose sentence says why nothing is claimed
         words = f"{what} dropped; {verdict.sentence}"
     else:
         questions = f"on {pluralize(test.n, 'unseen question')}"
         if proven:
-            words = f"{what}, {_word_claim(test)}{_give_p(test)} {questions}"
+            loss = _word_small_loss(verdict, test)
+            words = f"{what}, {_word_claim(test)}{_give_p(test)} {questions}{loss}"
         else:
             points = f"{100 * test.margin:g} points"
             refuted = f"a loss of {points} is not refuted{_give_p(test)} {questions}"
@@ -274,6 +271,15 @@ def _word_pruned(
 
 def _word_claim(test: NonInferiority) -> str:
     return f"not worse by {100 * test.margin:g} points"
+
+
+def _word_small_loss(verdict: Verdict, test: NonInferiority) -> str:
+    """Say of what is not worse by the margin that it is a little worse, where that is certain."""
+    compared = verdict.comparison
+    if compared is None or compared.difference >= 0 or compared.p_value >= ALPHA:
+        return ""
+    points = format_points(test.difference)
+    return f", though certainly a little worse ({points} points, p = {format_p(compared.p_value)})"
 
 
 def _give_p(test: NonInferiority) -> str:

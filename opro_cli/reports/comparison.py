@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from opro_cli.core.run.candidates import Candidate, Score
-from opro_cli.core.run.selection import find_baseline, find_winner, get_mean
+from opro_cli.core.run.deciding import measure_mean
+from opro_cli.core.run.selection import find_baseline, find_winner
 from opro_cli.core.scale import Scale
 from opro_cli.core.settings.differences import Change, find_changes
 from opro_cli.core.stats.intervals import holm
@@ -143,7 +144,7 @@ def _select_from_step(run: RecordedRun, selector: PromptSelector) -> Candidate:
             f"no candidate of step {step} of {run.name} has all its train answers yet",
             f"name one of its {len(joined)}: {run.name}@{step}.1",
         )
-    return max(scored, key=lambda candidate: get_mean(candidate, "train"))  # ties: the earlier
+    return max(scored, key=lambda candidate: measure_mean(candidate, "train"))  # ties: the earlier
 
 
 @dataclass(frozen=True, slots=True)

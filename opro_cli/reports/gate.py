@@ -20,7 +20,7 @@ from opro_cli.core.stats.sequential import Differences, Look
 from opro_cli.errors import Interrupted
 from opro_cli.reports.formats import format_count, format_points, pluralize
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.thresholds import Check, Thresholds, Usage
+from opro_cli.reports.thresholds import Check, Thresholds, Usage, measure_usage
 
 Verdict = Literal["unchanged", "not_worse", "worse", "undecided", "unfinished"]
 CODES: Mapping[Verdict, int] = {
@@ -42,6 +42,7 @@ class Side:
         form: Its parts beside the text, as the journal has them.
         score: On the questions that were asked; None for none.
         usage: What its answers took.
+        spread: The 95 % interval of `unreadable`, as wide as that of the score.
     """
 
     label: str
@@ -49,6 +50,7 @@ class Side:
     form: str = ""
     score: Score | None = None
     usage: Usage = field(default_factory=Usage)
+    spread: Interval | None = None
 
     @property
     def unreadable(self) -> float | None:
@@ -211,7 +213,6 @@ class GateReport:
 def build_report(
     run: RecordedRun,
     labels: tuple[str, str],
-    usage: Mapping[str, Usage],
     thresholds: Thresholds,
     *,
     name: str,
@@ -224,7 +225,6 @@ def build_report(
     Args:
         run: Of the gate.
         labels: Of the old prompt and the new one.
-        usage: As `measure_usage` returns it.
         thresholds: That the new prompt has to keep.
         name: Of the questions.
         earlier: As in `GateReport`.
@@ -235,7 +235,7 @@ def build_report(
     gate = read_gate(state)
     sides = get_sides(state)
     old, new = (
-        _build_side(candidate, label, usage) for candidate, label in zip(sides, labels, strict=True)
+        _build_side(candidate, label) for candidate, label in zip(sides, labels, strict=True)
     )
     last = gate.looks[-1] if gate.looks else None
     seen = draw_test_order(state)[0][: last.rows] if last else []
@@ -255,7 +255,7 @@ def build_report(
         pairs=pairs,
         bounds=pairs.find_bounds(last.level) if pairs and last else None,
         calls=sum(spend.calls for spend in state.spend.values()),
-        most_calls=2 * rows * max(1, state.rounds),
+        most_calls=2 * rows * max(1, state.calls_per_question),
         checks=tuple(_list_checks(new, thresholds)),
         earlier=earlier,
         failure=failure,
@@ -263,10 +263,14 @@ def build_report(
     )
 
 
-def _build_side(candidate: Candidate, label: str, usage: Mapping[str, Usage]) -> Side:
-    taken = usage.get(candidate.id, Usage())
+def _build_side(candidate: Candidate, label: str) -> Side:
     score = candidate.score("test")
-    return Side(label, candidate.instruction, candidate.form, score, taken)
+    spread = None
+    if score is not None:
+        independent = candidate.count_independent("test")
+        spread = wilson_interval(score.unreadable / score.n, independent)
+    text, form = candidate.instruction, candidate.form
+    return Side(label, text, form, score, measure_usage(candidate), spread)
 
 
 def _list_checks(side: Side, limits: Thresholds) -> Iterable[Check]:
@@ -275,9 +279,7 @@ def _list_checks(side: Side, limits: Thresholds) -> Iterable[Check]:
         mean, interval = (score.mean, score.interval) if score else (None, None)
         yield Check("min_score", limits.min_score, mean, interval)
     if limits.max_unreadable is not None:
-        known = score is not None and unreadable is not None
-        interval = wilson_interval(unreadable or 0.0, score.n) if known and score else None
-        yield Check("max_unreadable", limits.max_unreadable, unreadable, interval)
+        yield Check("max_unreadable", limits.max_unreadable, unreadable, side.spread)
     if limits.max_tokens is not None:
         yield Check("max_tokens", limits.max_tokens, side.usage.tokens_per_1000)
     if limits.max_usd is not None:

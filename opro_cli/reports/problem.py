@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from opro_cli.core.run.selection import find_winner, get_mean
+from opro_cli.core.run.deciding import measure_mean
+from opro_cli.core.run.selection import find_winner
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.problem import RecordedProblem, decode_problem, is_close
@@ -37,7 +38,7 @@ def read_problem(
 def list_found(state: RunState) -> list[Found]:
     """Return the evaluated solutions, in the order in which they joined."""
     return [
-        Found(each.step, each.instruction, state.scale.orient(get_mean(each, "train")))
+        Found(each.step, each.instruction, state.scale.orient(measure_mean(each, "train")))
         for each in state.candidates.values()
         if state.is_scored(each, "train")
     ]
@@ -50,7 +51,7 @@ def describe_problem(problem: RecordedProblem, state: RunState) -> dict[str, Any
     until the end of that step, null while it is not found or not known.
     """
     best, optimum = find_winner(state), problem.optimum
-    value = None if best is None else state.scale.orient(get_mean(best, "train"))
+    value = None if best is None else state.scale.orient(measure_mean(best, "train"))
     known = None if optimum is None else optimum.value
     minimise = state.scale.minimise
 

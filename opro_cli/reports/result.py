@@ -9,6 +9,7 @@ from typing import Any
 
 from opro_cli.core.labels import ClosedSet
 from opro_cli.core.run.candidates import Candidate, Score
+from opro_cli.core.run.cheapest import prunes
 from opro_cli.core.run.deciding import LEAST_SHARE, Decision, get_basis
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.selection import (
@@ -83,7 +84,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "initial": serialize_candidate(start, state) if start else None,
         "best": serialize_candidate(best, state) if best else None,
         "chosen_by": get_basis(state) if finished else "train",
-        **serialize_choice(decide(state)),
+        **({} if prunes(state) else serialize_choice(decide(state))),  # length chooses there
         "nothing_tried": bool(untried),
         **verdict.to_json(),
         "test_use": use and use.to_json(),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.run.events import Answered, Event, FirstReply
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.cheapest import measure_cost
 from opro_cli.core.stats.intervals import Interval
-
-THOUSAND = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,55 +27,21 @@ class Thresholds:
     max_usd: float | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Usage:
-    """The tokens and dollars of one prompt's answers; None from the first that nobody counted."""
+    """The cost of 1,000 answers of a prompt; None for what is unknown, which is never 0."""
 
-    answers: int = 0
-    tokens: int | None = 0
-    usd: float | None = 0.0
-
-    def add(self, event: Answered | FirstReply) -> None:
-        """Add one call."""
-        prompt, completion = event.prompt_tokens, event.completion_tokens
-        if prompt is None or completion is None or self.tokens is None:
-            self.tokens = None
-        else:
-            self.tokens += prompt + completion
-        self.usd = None if event.usd is None or self.usd is None else self.usd + event.usd
-
-    @property
-    def tokens_per_1000(self) -> float | None:
-        """Tokens of 1,000 answers; None where they are unknown."""
-        known = self.answers and self.tokens is not None
-        return THOUSAND * (self.tokens or 0) / self.answers if known else None
-
-    @property
-    def usd_per_1000(self) -> float | None:
-        """Dollars of 1,000 answers; None where they are unknown, which is never 0."""
-        known = self.answers and self.usd is not None
-        return THOUSAND * (self.usd or 0.0) / self.answers if known else None
+    tokens_per_1000: float | None = None
+    usd_per_1000: float | None = None
 
 
-def measure_usage(events: Iterable[Event]) -> dict[str, Usage]:
-    """Return what the answers of each candidate took, by its id; retries are no answers."""
-    usage: dict[str, Usage] = {}
-    ungraded: set[tuple[str, int]] = set()
-    for event in events:
-        if not isinstance(event, Answered | FirstReply):
-            continue
-        one = usage.setdefault(event.candidate, Usage())
-        asked = event.candidate, event.question
-        if isinstance(event, FirstReply):
-            if not event.key:
-                ungraded.add(asked)
-        else:
-            one.answers += 1
-        # A reply that was kept ungraded is not paid for again with its grade.
-        recalled = isinstance(event, Answered) and asked in ungraded and not event.usd
-        if event.via == "call" and not recalled:
-            one.add(event)
-    return usage
+def measure_usage(candidate: Candidate) -> Usage:
+    """Return what the test answers of a prompt take, as any report of a run counts them.
+
+    A question that is asked five times has five answers, and a judge's replies are none.
+    """
+    answers = candidate.answers["test"]
+    return Usage(measure_cost(answers, "tokens_per_1000"), measure_cost(answers, "usd_per_1000"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +52,7 @@ class Check:
         name: The key of `Thresholds`.
         limit: As in `Thresholds`.
         value: The figure on the questions that were asked; None where it is unknown.
-        interval: 95 %, Wilson, of a share; None for others.
+        interval: 95 %, Wilson, of a share, as in `Score`; None for others.
     """
 
     name: str

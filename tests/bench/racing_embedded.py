@@ -19,8 +19,8 @@ from statistics import median
 
 from opro_cli import wiring
 from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.deciding import measure_mean
 from opro_cli.core.run.events import Answered, Event, Proposed
-from opro_cli.core.run.selection import get_mean
 from opro_cli.core.run.state import RunState
 from opro_cli.loop.runner import Runner
 
@@ -82,7 +82,7 @@ def _told(events: list[Event], state: RunState) -> tuple[dict[float, int | None]
         if asked[event.candidate] < state.sizes["train"]:
             continue
         candidate = state.candidates[event.candidate]
-        if leader is None or get_mean(candidate, "train") > get_mean(leader, "train"):
+        if leader is None or measure_mean(candidate, "train") > measure_mean(leader, "train"):
             leader = candidate
         for target in TARGETS:
             if reached[target] is None and _dev(leader) >= target:
@@ -91,7 +91,7 @@ def _told(events: list[Event], state: RunState) -> tuple[dict[float, int | None]
 
 
 def _dev(candidate: Candidate) -> float:
-    return get_mean(candidate, "dev")
+    return measure_mean(candidate, "dev")
 
 
 def _ratio(pairs: list[tuple[float, float]]) -> str:

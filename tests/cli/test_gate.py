@@ -215,6 +215,23 @@ def test_thresholds_of_the_new_prompt(
     assert said.data["verdict"] == "not_worse"
 
 
+def test_questions_that_are_asked_three_times_cost_what_an_answer_costs(
+    opro: Opro, folder: Path, scorer: ShuffledModel
+) -> None:
+    sides = [opro(*PAIR, "bad.md", "--json").data]
+    flaky = LARGE.replace("scorer}", "scorer, repeats: 3, temperature: 1.0}")
+    (folder / "c.yaml").write_text(flaky)
+    scorer.requests.clear()
+    sides.append(opro(*PAIR, "bad.md", "--json").data)
+    assert len(scorer.requests) == 6 * sides[1]["asked"]
+    assert [data["most_calls"] for data in sides] == [200, 600]
+    once, thrice = (data["new"]["tokens_per_1000"] for data in sides)
+    assert thrice == pytest.approx(once, rel=0.1)  # not three times as much
+    assert opro(*PAIR, "bad.md", "--max-tokens", str(2 * once), "--json").data["checks"][0][
+        "passed"
+    ]
+
+
 def test_an_unreadable_answer_breaks_a_threshold_and_counts_as_wrong(
     opro: Opro, folder: Path, scorer: ShuffledModel
 ) -> None:
@@ -430,6 +447,7 @@ def judge_whole(request: ChatRequest) -> str:
         ("HEAD~2", "has no revision 'HEAD~2'"),
         ("several", "c.yaml at several: has 2 start prompts"),
         ("broken", "c.yaml at broken: 1 problem"),
+        ("torn", "c.yaml at torn:2:9: not YAML"),
         ("moved", "new.md: is not in revision moved"),
     ],
 )
@@ -442,6 +460,7 @@ def test_a_revision_that_has_no_such_prompt_is_refused(
     for name, text in (
         ("several", LARGE.replace("search: {", "search: {start: [a, b], ")),
         ("broken", LARGE.replace("steps: 2", "stepz: 2")),
+        ("torn", 'name: sums\ntask: "\\{"\n'),
         ("moved", now.replace("good.md", "new.md")),
     ):
         git("checkout", "-q", "-b", name)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,82 @@ async def test_an_outage_ends_with_1_and_the_same_command_goes_on(tmp_path: Path
         assert code == 4
         assert json.loads(out)["verdict"] == "worse"
         assert len(server.requests) - before < json.loads(out)["calls"]
+
+
+THEN = r"""
+  prompt:
+    - system: 'Be kind \{{so}} and {brief}. {{instruction}}'
+    - user: "One plus one?"
+    - assistant: "The answer is 2."
+    - user: "{{hint}}: {{question}}"
+"""
+NOW = r"""
+  prompt:
+    - system: file:system.md
+    - user: "{{question}} ({{hint}}) Add fast."
+"""
+SYSTEM = "{{instruction}}\n\nNo \\{{more}} than that.\n"
+
+
+async def test_every_message_of_a_changed_chat_is_sent_as_its_own_config_would_send_it(
+    tmp_path: Path,
+) -> None:
+    # Hostile rows: what stands in a question is no hole of the other side's chat.
+    hints = ["{{question}}", r"\{{instruction}}", "plain"]
+    rows = [
+        {"question": f"What is {n} plus {n}?", "answer": str(2 * n), "hint": hints[n % 3]}
+        for n in range(1, 121)
+    ]
+    async with new_server() as server:
+        at = bench(tmp_path, server)
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (tmp_path / "start.md").write_text("Add {both} numbers.")
+        (tmp_path / "system.md").write_text(SYSTEM)
+        start = "search: {start: file:start.md}\n"
+        config = CONFIG.format(url=server.url) + start
+        (tmp_path / "c.yaml").write_text(
+            config.replace("  answer: number\n", f"{THEN}  answer: number\n")
+        )
+        commit_all(tmp_path)
+        (tmp_path / "c.yaml").write_text(
+            config.replace("  answer: number\n", f"{NOW}  answer: number\n")
+        )
+        gate = ("gate", "c.yaml", "--against", "HEAD", "--no-preflight", "--plain", "--json")
+        code, out, err = await finish(await at.opro(*gate))
+        assert code == 4, err
+        sent = [[tuple(each.values()) for each in e.body["messages"]] for e in server.requests]
+    asked = json.loads(out)["asked"]
+    assert len(sent) == 2 * asked
+    by_side = [[chat for chat in sent if len(chat) == length] for length in (4, 2)]
+    assert [len(chats) for chats in by_side] == [asked, asked]
+    questions = [row for row in rows if any(row["question"] in chat[-1][1] for chat in by_side[1])]
+    assert sorted(by_side[0]) == sorted(
+        [
+            ("system", "Be kind {{so}} and {brief}. Add {both} numbers."),
+            ("user", "One plus one?"),
+            ("assistant", "The answer is 2."),
+            ("user", f"{row['hint']}: {row['question']}"),
+        ]
+        for row in questions
+    )
+    assert sorted(by_side[1]) == sorted(
+        [
+            ("system", "Add {both} numbers.\n\nNo {{more}} than that.\n"),
+            ("user", f"{row['question']} ({row['hint']}) Add fast."),
+        ]
+        for row in questions
+    )
+
+
+def commit_all(folder: Path) -> None:
+    names = {f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in WHO}
+    empty = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    environment = {**os.environ, **names, **empty}
+    for arguments in (("init", "-q", "."), ("add", "-A"), ("commit", "-qm", "then")):
+        subprocess.run(["git", *arguments], cwd=folder, env=environment, check=True)
+
+
+WHO = ("NAME", "EMAIL")
 
 
 @pytest.mark.slow

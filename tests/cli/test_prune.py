@@ -135,6 +135,25 @@ def test_what_cannot_be_is_refused(
     assert len(list((folder / "runs").glob("[!.]*"))) == 1
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_a_use_goes_into_the_ledger_of_the_finished_run(
+    opro: Opro, scorer: ScriptedModel, folder: Path, named: bool
+) -> None:
+    tests = ("--set", "task.data.split.test=15")
+    first = opro("optimize", "c.yaml", *STILL, *tests, "--ledger", "sub/uses.jsonl", "--json", "-q")
+    other = ("--ledger", "other.jsonl") if named else ()
+    said = opro("prune", first.data["run"], *LAX, *other, "--json", "-q")
+    assert said.code == 0, said.err
+    where = folder / ("other.jsonl" if named else "sub/uses.jsonl")
+    (known,) = json.loads(opro("ledger", "--ledger", str(where), "--json").out)["sets"]
+    assert [use["run"] for use in known["uses"]] == [said.data["run"]]
+    assert json.loads(opro("ledger", "--json").out)["sets"] == []
+    runs = [folder / "runs" / each.data["run"] / "run.json" for each in (first, said)]
+    uses = [json.loads(run.read_text())["test_use"] for run in runs]
+    assert uses[1]["ledger"] == str(where)
+    assert len({use["id"] for use in uses}) == 2
+
+
 def test_a_single_sentence_has_nothing_to_drop(opro: Opro, scorer: ScriptedModel) -> None:
     start = 'search.initial_instructions=["Add both numbers."]'
     assert opro("optimize", "c.yaml", "--set", start, "--steps", "0", "-q").code == 0

@@ -11,11 +11,11 @@ from typing import Any
 from unittest import mock
 
 from opro_cli.core.run.candidates import Answers, Candidate, Outcome, make_candidate_id
+from opro_cli.core.run.deciding import measure_mean
 from opro_cli.core.run.events import Answered, Proposed
 from opro_cli.core.run.selection import (
     choose_paper_exemplars,
     count_wrong,
-    get_mean,
     sort_best_last,
 )
 from opro_cli.core.run.state import RunState
@@ -467,7 +467,7 @@ def trajectory(case: Input) -> dict[str, Any]:
     assert asyncio.run(runner.run()) == "finished"
     calls = sum(optimizer.served.values())
     return {
-        "initial": [[c.instruction, get_mean(c, "train")] for c in state.of_step(0)],
+        "initial": [[c.instruction, measure_mean(c, "train")] for c in state.of_step(0)],
         "steps": [_step(state, step, seen) for step, seen in enumerate(strategy.seen)],
         "final_wrong_question_counter": _wrong(state),
         "optimizer_calls": calls // case["optimizer_batch_size"],
@@ -484,8 +484,8 @@ def _step(state: RunState, step: int, seen: Mapping[str, Any]) -> dict[str, Any]
         "step": step,
         **seen,
         "generated": texts,
-        "generated_score_or_null": [get_mean(c, "train") if c else None for c in known],
-        "scored": sorted([c.instruction, get_mean(c, "train")] for c in entered),
+        "generated_score_or_null": [measure_mean(c, "train") if c else None for c in known],
+        "scored": sorted([c.instruction, measure_mean(c, "train")] for c in entered),
         "eval": sorted([c.instruction, _eval(c)] for c in known if c) if due else [],
     }
 

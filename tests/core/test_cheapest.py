@@ -15,9 +15,11 @@ from opro_cli.core.run import cheapest
 from opro_cli.core.run.candidates import Answers, Candidate
 from opro_cli.core.run.cheapest import Point, find_front, list_accepted, measure_cost
 from opro_cli.core.run.events import Refused
-from opro_cli.core.run.selection import find_winner, select_finalists
+from opro_cli.core.run.pairs import list_pairs
+from opro_cli.core.run.selection import decide, find_leader, find_winner, select_finalists
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import ObjectivesSettings
+from opro_cli.core.stats import paired
 from opro_cli.core.task.example import Split
 from tests.bench.cheapest import CHEAPER, MARGIN, simulate
 from tests.core.runs import answered, new_state, proposed, reasoned
@@ -270,6 +272,62 @@ def test_the_shortest_that_dev_finds_no_loss_in_is_chosen() -> None:
     )
     assert test is not None
     assert (test.n, test.difference) == (100, -0.03)  # "A.", which is passed over
+
+
+def test_the_leader_of_pruned_prompts_is_the_best_by_score_however_unsure() -> None:
+    state = pruning(("A. B.", (0,)), train=150)  # one question of 300 is gained
+    state.search = replace(state.search, steps=1)
+    for text in ("A. B. C.", "A. B."):
+        for question in range(150):
+            state.apply(answered(text, question, 1.0, "dev"))
+    decision = decide(state)
+    assert decision is not None
+    assert decision.is_unsure
+    leader = find_leader(state)
+    assert leader is decision.first
+    assert leader is not decision.winner
+    assert find_winner(state) is leader  # it is the shortest, too
+
+
+def test_a_frame_computes_no_test_of_trials_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = pruning(train=40)
+    rng = np.random.default_rng(0)
+    for step in range(1, 7):
+        state.apply(proposed(step, 0, f"A. {step}."))
+        for question, score in enumerate(rng.uniform(size=40)):
+            state.apply(answered(f"A. {step}.", question, float(score)))
+    accepted = texts(list_accepted(state))
+    assert len(accepted) < 7
+
+    def compute(values: object) -> float:
+        raise AssertionError("it was computed before")
+
+    monkeypatch.setattr(paired, "compute_chance_below_zero", compute)
+    assert texts(list_accepted(state)) == accepted
+
+
+def test_pairs_are_of_what_both_answered_with_their_groups() -> None:
+    state = new_state("start", steps=1, per_step=1, train=6, dev=2)
+    state.exclude_refused = True
+    state.groups["train"] = (0, 0, 1, 1, 2, 2)
+    state.apply(proposed(1, 0, "other"))
+    for question, score in enumerate((1.0, None, 0.5, 0.0, 1.0)):
+        state.apply(answered("start", question, score))
+    state.apply(Refused(0.0, answered("other", 0).candidate, "train", 0, "filtered"))
+    for question in (1, 2, 3, 5):
+        state.apply(answered("other", question, 1.0))
+    for text, score in (("start", 0.0), ("other", 1.0)):
+        state.apply(answered(text, 1, score, "dev"))
+    start, other = state.candidates.values()
+    pairs = list(list_pairs(start, other, ("train", "dev")))
+    assert pairs == [
+        (0.0, 1.0, ("train", 0)),
+        (0.5, 1.0, ("train", 1)),
+        (0.0, 1.0, ("train", 1)),
+        (0.0, 1.0, ("dev", 1)),
+    ]
+    assert [pair.difference for pair in pairs] == [1.0, 0.5, 1.0, 1.0]
+    assert [pair.is_graded for pair in pairs] == [False, True, False, False]
 
 
 def test_a_shorter_prompt_with_longer_replies_saves_nothing() -> None:

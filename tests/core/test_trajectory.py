@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from opro_cli.core.run.selection import get_mean, select_trajectory, sort_best_last
+from opro_cli.core.run.deciding import measure_mean
+from opro_cli.core.run.selection import select_trajectory, sort_best_last
 from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, proposed, score_all
 
@@ -47,7 +48,7 @@ def test_cut_and_threshold_both_take_the_worst_away() -> None:
 def test_before_the_first_answer_a_mean_is_below_every_score() -> None:
     state = new_state("a")
     (candidate,) = state.candidates.values()
-    assert get_mean(candidate, "train") == -math.inf
+    assert measure_mean(candidate, "train") == -math.inf
     assert texts(state, None, 0.0) == []
 
 
@@ -55,7 +56,7 @@ def test_an_unreadable_answer_counts_as_wrong() -> None:
     state = new_state("a", train=2)
     state.apply(answered("a", 0, None))
     state.apply(answered("a", 1, 1.0))
-    assert [get_mean(c, "train") for c in select_trajectory(state)] == [0.5]
+    assert [measure_mean(c, "train") for c in select_trajectory(state)] == [0.5]
 
 
 def test_those_of_a_step_join_once_they_are_scored() -> None:

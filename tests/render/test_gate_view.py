@@ -31,8 +31,8 @@ def report(verdict: Verdict = "worse", text: str = "plain, words") -> GateReport
     differences = (-1.0,) * 8 + (0.0,) * 32
     return GateReport(
         verdict,
-        Side(f"a{text}", text, "", SCORE, Usage(40, 4000, 0.04)),
-        Side(f"b{text}", text, "", SCORE, Usage(40, None, None)),
+        Side(f"a{text}", text, "", SCORE, Usage(100_000, 1.0)),
+        Side(f"b{text}", text, "", SCORE, Usage()),
         0.05,
         name=text,
         model=text,

@@ -209,6 +209,22 @@ def test_what_the_scorer_changes_by_itself_is_said() -> None:
     assert not any("noise" in line for line in printed(result(noise=None)))
 
 
+def test_how_sure_the_choice_was_is_said_of_the_winner_alone() -> None:
+    choice = {"first": "Think.\nThen answer.", "step": 7, "share": 0.99, "needed": 0.75}
+    line = "chosen on train and dev: better than the start prompt in 99 % of resamples"
+    plain = result(choice=choice, chosen_by="train+dev")
+    assert line in printed(plain)
+    others: tuple[dict[str, Any], ...] = (
+        {"choice": {**choice, "first": "a dear one", "step": 5}},
+        {"choice": {**choice, "first": "a dear one"}},
+        {"choice": {**choice, "share": 0.7}},
+        {"best": plain["initial"]},
+        {"preferred": {}},
+    )
+    for changes in others:
+        assert not any("resamples" in each for each in printed({**plain, **changes}))
+
+
 def test_what_an_unbeaten_start_prompt_spares_is_said() -> None:
     data = result(not_asked={"prompts": 4, "questions": 225, "again": 45})
     data["best"] = data["initial"] = {**data["initial"], "scores": {"train": None, "test": None}}

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from opro_cli.core.run.selection import decide
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import ObjectivesSettings
 from opro_cli.core.task.example import Split
+from opro_cli.reports.cheaper import judge_costs
 from opro_cli.reports.result import build_result
+from opro_cli.reports.used_rows import JudgedUse
+from opro_cli.reports.verdict import Verdict, judge
 from tests.core.runs import answered, new_state, proposed
 from tests.reports.test_result import recorded
 
@@ -91,10 +95,68 @@ def test_what_is_not_proven_says_so_and_how_many_questions_would() -> None:
     )
 
 
+def test_a_pruned_prompt_is_not_chosen_by_resamples() -> None:
+    state = pruned()
+    for split in ("train", "dev"):  # the shorter one is better, too
+        for question in range(20):
+            answers = next(iter(state.candidates.values())).answers[split]
+            answers.by_question[question] = answers.by_question[question]._replace(score=0.0)
+            answers.correct -= 1
+    assert decide(state).share == pytest.approx(1.0)  # type: ignore[union-attr]
+    assert "choice" not in result_of(state)
+
+
 def test_a_worse_prompt_is_called_that() -> None:
     result = result_of(pruned(wrong=30))
     assert (result["verdict"], result["headline"]) == ("worse", "not proven")
     assert "30 lost" in result["verdict_sentence"]
+
+
+def judge_used(state: RunState, threshold: float) -> tuple[Verdict, dict[str, Any]]:
+    """The verdict where only p-values below the threshold count, and what it says of costs."""
+    start, best = state.candidates.values()
+    use = JudgedUse(5, state.sizes["test"], "s", threshold)
+    return judge_costs(judge(state, start, best, use), state, (start, best))
+
+
+@pytest.mark.parametrize(("threshold", "outcome"), [(0.05, "worse"), (1e-4, "not_distinguishable")])
+def test_what_is_refuted_does_not_depend_on_how_often_the_rows_were_used(
+    threshold: float, outcome: str
+) -> None:
+    # 8 of 400 lost, none gained: mid-p = 1/256.
+    verdict, keys = judge_used(pruned(wrong=8, margin=5.0), threshold)
+    assert (verdict.outcome, verdict.headline) == (outcome, "pruned")
+    assert keys["not_worse"]["p_value"] < 0.01
+    assert keys["not_worse"]["proven"]
+    assert "not refuted" not in verdict.sentence
+    assert ", not worse by 5 points (p = " in verdict.sentence
+    assert ", though certainly a little worse (-2.0 points, p = 0.0039)" in verdict.sentence
+
+
+def test_a_gain_is_never_called_a_loss() -> None:
+    state = pruned(test=400)
+    for question in range(11):  # of the start prompt alone
+        start = state.candidates[next(iter(state.candidates))].answers["test"]
+        start.by_question[question] = start.by_question[question]._replace(score=0.0)
+        start.correct -= 1
+    verdict, keys = judge_used(state, 1e-4)
+    assert verdict.comparison is not None
+    assert verdict.comparison.p_value == pytest.approx(0.00049, abs=1e-5)
+    assert (verdict.outcome, keys["not_worse"]["proven"]) == ("not_distinguishable", True)
+    assert "a little worse" not in verdict.sentence
+
+
+def test_where_nothing_is_claimed_the_reason_stands_in_place_of_a_test() -> None:
+    state = pruned()
+    start, best = state.candidates.values()
+    known = judge(state, start, best)
+    doubtful = Verdict(None, "the scorer itself changed meanwhile", known.comparison)
+    verdict, keys = judge_costs(doubtful, state, (start, best))
+    assert keys["not_worse"]["p_value"] < 0.05
+    assert not keys["not_worse"]["proven"]
+    assert verdict.sentence.startswith(
+        "not proven: 40 of 74 tokens (-54 %) dropped; the scorer itself changed meanwhile; "
+    )
 
 
 def test_without_token_counts_characters_are_counted_and_nothing_is_0() -> None:

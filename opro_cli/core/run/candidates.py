@@ -157,15 +157,16 @@ class Answers:
         if self.estimate:
             interval = self.estimate.interval
         elif 0.0 <= mean <= 1.0:
-            interval = wilson_interval(mean, self._count_independent(n, groups))
+            interval = wilson_interval(mean, self.count_independent(groups))
         else:  # no share: nothing is known of its spread
             interval = Interval(mean, mean)
         counts = (n, self.correct, self.unreadable)
         early = self.estimate is not None
         return Score(mean, *counts, interval, self.refused, early, self.cut, self.cut_empty)
 
-    def _count_independent(self, n: int, groups: Sequence[int]) -> float:
+    def count_independent(self, groups: Sequence[int] = ()) -> float:
         """Return how many independent questions tell as much as those that were answered."""
+        n = len(self.by_question) - self.excluded
         if not groups:
             return n
         answered = self.by_question.items()
@@ -222,6 +223,10 @@ class Candidate:
     def score(self, split: Split) -> Score | None:
         """Return the score on a split so far, None before the first answer."""
         return self.answers[split].score(self.groups.get(split, ()))
+
+    def count_independent(self, split: Split) -> float:
+        """Return how many independent questions tell as much as those answered on a split."""
+        return self.answers[split].count_independent(self.groups.get(split, ()))
 
 
 def make_candidate_id(text: str, form: str = "") -> str:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.run.candidates import Answers, Candidate
+from opro_cli.core.run.deciding import measure_mean
+from opro_cli.core.run.pairs import list_pairs
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.settings import PRUNE, CostKind
@@ -99,27 +101,17 @@ def refute_loss_of(
         splits: Whose questions count, of those that both have answered.
         margin: In shares, above 0.
     """
-    differences: list[float] = []
-    groups: list[tuple[Split, int]] = []
-    graded = False
-    for split in splits:
-        belongs = candidate.groups.get(split)
-        own, others = candidate.answers[split].by_question, reference.answers[split].by_question
-        for question in sorted(own.keys() & others.keys()):
-            mine, other = own[question], others[question]
-            if mine.excluded or other.excluded:
-                continue
-            scores = mine.score or 0.0, other.score or 0.0
-            graded = graded or any(score not in (0.0, 1.0) for score in scores)
-            differences.append(scores[0] - scores[1])
-            # A group stays in one split; a question alone has a number of its own.
-            groups.append((split, belongs[question] if belongs else question))
-    if not differences:
+    pairs = list(list_pairs(reference, candidate, splits))
+    if not pairs:
         return None
-    p_value = refute_loss(differences, margin, graded=graded, groups=groups)
-    return NonInferiority(
-        p_value, len(differences), math.fsum(differences) / len(differences), margin
+    differences = [pair.difference for pair in pairs]
+    p_value = refute_loss(
+        differences,
+        margin,
+        graded=any(pair.is_graded for pair in pairs),
+        groups=[pair.group for pair in pairs],
     )
+    return NonInferiority(p_value, len(pairs), math.fsum(differences) / len(pairs), margin)
 
 
 def list_accepted(state: RunState) -> list[Candidate]:
@@ -136,12 +128,9 @@ def list_accepted(state: RunState) -> list[Candidate]:
         test = refute_loss_of(each, best, ("train",), get_margin(state))
         if test is not None and test.p_value <= LIKELY_AT:
             accepted.append(each)
-            best = max(best, each, key=_get_mean)  # the earlier of equals
+            if measure_mean(each, "train") > measure_mean(best, "train"):
+                best = each
     return accepted
-
-
-def _get_mean(candidate: Candidate) -> float:
-    return candidate.answers["train"].mean() or 0.0
 
 
 def get_margin(state: RunState) -> float:

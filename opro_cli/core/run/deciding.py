@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from opro_cli.core.run.candidates import Answers, Candidate, Score
+from opro_cli.core.run.pairs import list_pairs
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
 from opro_cli.core.stats.groups import compute_design_effect, sum_groups
@@ -129,22 +129,10 @@ def _count(answers: Answers) -> int:
 
 
 def measure_sureness(state: RunState, start: Candidate, first: Candidate, basis: Basis) -> float:
-    """Return the share of resamples of the questions of a basis in which `first` beats `start`."""
-    return measure_win_share(list(_list_differences(start, first, basis)), state.search.seed)
-
-
-def _list_differences(start: Candidate, first: Candidate, basis: Basis) -> Iterator[float]:
-    """Yield the differences of the questions that the score of both counts, a sum for each group.
+    """Return the share of resamples of the questions of a basis in which `first` beats `start`.
 
     What belongs together is drawn together: a group is resampled as a whole.
     """
-    for split in list_splits(basis):
-        before, after = (each.answers[split].by_question for each in (start, first))
-        asked = [
-            question
-            for question in sorted(before.keys() & after.keys())
-            if not (before[question].excluded or after[question].excluded)
-        ]
-        differences = [(after[each].score or 0.0) - (before[each].score or 0.0) for each in asked]
-        groups = start.groups.get(split)
-        yield from sum_groups(differences, [groups[q] for q in asked]) if groups else differences
+    pairs = list(list_pairs(start, first, list_splits(basis)))
+    sums = sum_groups([pair.difference for pair in pairs], [pair.group for pair in pairs])
+    return measure_win_share(sums, state.search.seed)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.deciding import measure_mean
 from opro_cli.core.run.progress import count_calls, count_spared_calls, estimate_calls
 from opro_cli.core.run.selection import (
     find_baseline,
     find_winner,
-    get_mean,
     is_decided,
     is_untried,
     select_compared,
@@ -217,8 +217,8 @@ def _expect_test(state: RunState) -> float:
 def _is_start_beaten(state: RunState) -> bool:
     """Return True if a candidate that was asked all train questions did better than the start."""
     scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
-    start = max((get_mean(c, "train") for c in scored if not c.step), default=None)
-    return start is not None and any(get_mean(c, "train") > start for c in scored if c.step)
+    start = max((measure_mean(c, "train") for c in scored if not c.step), default=None)
+    return start is not None and any(measure_mean(c, "train") > start for c in scored if c.step)
 
 
 def _share_of_cache(state: RunState) -> float:

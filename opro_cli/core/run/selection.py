@@ -26,7 +26,6 @@ from opro_cli.core.run.deciding import (
 )
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
-from opro_cli.core.task.example import Split
 
 Someone = TypeVar("Someone")
 
@@ -80,15 +79,10 @@ def sort_best_last(
     Ties keep the order in which they entered (the reference sorts stably and cuts from the
     front; opt_utils.gen_ins_and_score_pairs_substr).
     """
-    scored = [(get_mean(candidate, "train"), candidate) for candidate in candidates]
+    scored = [(measure_mean(candidate, "train"), candidate) for candidate in candidates]
     scored.sort(key=lambda pair: pair[0])
     shown = scored if history is None else scored[-history:]
     return [candidate for score, candidate in shown if score >= threshold]
-
-
-def get_mean(candidate: Candidate, split: Split) -> float:
-    """Return a mean for comparing, below every score before the first answer."""
-    return measure_mean(candidate, split)
 
 
 def choose_paper_exemplars(state: RunState, memo: Memo | None = None) -> tuple[int, ...]:
@@ -296,17 +290,26 @@ def decide(state: RunState) -> Decision | None:
     return Decision(basis, start, first, measure_sureness(state, start, first, basis))
 
 
+def find_leader(state: RunState) -> Candidate | None:
+    """Return the best candidate so far by score; None before any has its train answers.
+
+    At the end of a search it is the start prompt, unless another beats that one reliably. Pruned
+    prompts win by their length, so that their leader is only what they are compared with.
+    """
+    decision = decide(state)
+    if decision is None:
+        return None
+    return decision.first if prunes(state) else decision.winner
+
+
 def find_winner(state: RunState) -> Candidate | None:
     """Return the best candidate so far, None before any has all its train answers.
 
-    At the end of a search it is the start prompt, unless another beats that one reliably. Once that
-    is decided a cheaper one may be preferred.
+    It is the best by score (`find_leader`) or, once that is decided, a cheaper one.
     """
-    decision = decide(state)
-    if decision is None or not is_decided(state):
-        return None if decision is None else decision.winner
-    # Pruned prompts win by their length, so that the leader is only what they are compared with.
-    leader = decision.first if prunes(state) else decision.winner
+    leader = find_leader(state)
+    if leader is None or not is_decided(state):
+        return leader
     return choose_cheapest(state, leader, select_finalists(state))
 
 

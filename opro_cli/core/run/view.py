@@ -12,7 +12,8 @@ from typing import Any
 
 from opro_cli.core.draws import Random, create_rng
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.selection import Memo, choose_exemplars, get_mean, select_trajectory
+from opro_cli.core.run.deciding import measure_mean
+from opro_cli.core.run.selection import Memo, choose_exemplars, select_trajectory
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import Example, Message, Split
@@ -120,7 +121,7 @@ class SearchView:
 
     def score(self, candidate: Candidate) -> float:
         """Return a candidate's mean score on train, higher being better."""
-        return get_mean(candidate, "train")
+        return measure_mean(candidate, "train")
 
     def trajectory(self) -> list[Candidate]:
         """Return the candidates that the paper's meta-prompt shows, ascending by score."""

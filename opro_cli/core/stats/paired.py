@@ -22,6 +22,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 from opro_cli.core.stats.groups import compute_design_effect, sum_groups
@@ -243,7 +244,8 @@ def refute_loss(
         differences = [each / largest for each in sum_groups(differences, groups)]
         graded = True
     if graded:
-        return _compute_p_value(_count_values([round(d, DIGITS) for d in differences]), -margin)
+        values = _count_values([round(d, DIGITS) for d in differences])
+        return _compute_known_p_value(tuple(values), -margin)
     gained = sum(difference > 0 for difference in differences)
     lost = sum(difference < 0 for difference in differences)
     return math.erfc(tango_score(gained, lost, len(differences), -margin) / math.sqrt(2)) / 2
@@ -300,6 +302,12 @@ def _compute_p_value(values: Weighted, mean: float) -> float:
         compute_chance_below_zero([*shifted, unseen]) for unseen in (worst, best)
     )
     return CAUTION * pessimistic + (1 - CAUTION) * optimistic
+
+
+@lru_cache(maxsize=512)
+def _compute_known_p_value(values: tuple[tuple[float, int], ...], mean: float) -> float:
+    """Return `_compute_p_value`: every frame of a view asks for those of all pruned prompts."""
+    return _compute_p_value(values, mean)
 
 
 def _find_lower_bound(values: Weighted) -> float:
