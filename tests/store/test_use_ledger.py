@@ -146,8 +146,7 @@ def test_two_branches_that_are_merged_count_all_of_their_uses(tmp_path: Path) ->
     path.write_bytes(conflict)
     drawn = draw(path, "next")
     assert drawn.number == 4
-    assert "and do not count" not in drawn.note
-    assert "lines 1, 5, 9 are no record" in drawn.note
+    assert "lines 1, 5, 9 are no records of this opro's and do not count" in drawn.note
 
 
 MANY = """
