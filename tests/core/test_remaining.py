@@ -8,7 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from opro_cli.core.run.candidates import make_candidate_id
-from opro_cli.core.run.events import Answered, Probed, Proposed, Pruned, SessionEnded, SessionStarted
+from opro_cli.core.run.events import (
+    Answered,
+    Probed,
+    Proposed,
+    Pruned,
+    SessionEnded,
+    SessionStarted,
+)
 from opro_cli.core.run.pace import Pace, Paces
 from opro_cli.core.run.remaining import CallsLeft, estimate_calls_left, estimate_time_left
 from opro_cli.core.run.state import RunState
