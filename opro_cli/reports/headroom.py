@@ -50,10 +50,10 @@ _normal = NormalDist()
 
 
 class Decider(NamedTuple):
-    """What splits can prove: by split their groups of rows, and the threshold of the verdict.
+    """Limits to what splits can prove: groups of rows, and the threshold of the verdict.
 
     Attributes:
-        groups: What each row belongs to, for splits that have groups of several.
+        groups: By split what each row belongs to, for splits that have groups of several.
         threshold: What the p-value on test must be below; lower after earlier verdicts on its rows.
     """
 
