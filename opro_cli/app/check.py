@@ -40,6 +40,8 @@ from opro_cli.core.settings.settings import (
     ScorerSettings,
     Settings,
 )
+from opro_cli.core.splits import describe_test_doubt
+from opro_cli.core.task.example import Example, Split, list_groups
 from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.errors import ConfigError, ModelError, UsageError
 from opro_cli.grading.grader import describe_grading
@@ -135,7 +137,8 @@ def check(
         facts |= _describe_questions(settings, data, facts, folders)
         next_use = find_next_use(data.examples, settings.task.data.input, ledger)
         facts["test_use"] = next_use and next_use.to_json()
-        facts["notes"] += note_next_use(next_use) if next_use and settings.search.steps else []
+        if next_use and settings.search.steps:
+            facts["notes"] = _note_use(next_use, data.examples, facts["notes"])
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
     facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
@@ -146,6 +149,15 @@ def check(
     facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     facts["files"] = [each.to_json() for each in files]
     return Check(facts, [*faults.problems, *waits])
+
+
+def _note_use(
+    use: NextUse, examples: Mapping[Split, Sequence[Example]], notes: Sequence[str]
+) -> list[str]:
+    """Return the notes with those on the next use, which stand for what a first one could prove."""
+    groups = list_groups(examples).get("test", ())
+    first = describe_test_doubt(len(examples["test"]), groups) if use.earlier else ""
+    return [*(note for note in notes if note != first), *note_next_use(use)]
 
 
 def _describe_questions(

@@ -16,6 +16,7 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app.evaluate import compute_digest
+from opro_cli.app.ledger import find_next_use
 from opro_cli.app.optimize import describe_parts
 from opro_cli.app.probed import FOLDER, describe_probe, measure_spend
 from opro_cli.app.session import hash_weights_of, list_part_folders, work_on
@@ -25,8 +26,8 @@ from opro_cli.core.labels import find_closed_set, get_kind
 from opro_cli.core.run.events import Probed
 from opro_cli.core.run.progress import count_calls, count_spared_calls
 from opro_cli.core.settings.models import is_computed_here
-from opro_cli.core.settings.settings import BudgetSettings, Settings
-from opro_cli.core.task.example import Example, Split, fingerprint_examples
+from opro_cli.core.settings.settings import PRUNE, BudgetSettings, Settings
+from opro_cli.core.task.example import Example, Split, fingerprint_examples, list_groups
 from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.errors import Interrupted, RunExistsError, RunFolderError, UsageError
 from opro_cli.loop.probe import ProbeShape, choose_shape, plan_probe
@@ -34,6 +35,7 @@ from opro_cli.models.accounts import list_prices
 from opro_cli.ports import Observer
 from opro_cli.reports.costs import estimate_costs
 from opro_cli.reports.headroom import (
+    Decider,
     Headroom,
     PromptKind,
     build_unasked,
@@ -70,6 +72,7 @@ class ProbePlan:
         kinds: The prompts that it tries.
         data: Of the search.
         part_folder: Where parts from outside opro are looked for first.
+        decider: What the splits of the search can prove.
     """
 
     folder: Path
@@ -79,6 +82,7 @@ class ProbePlan:
     kinds: Sequence[Kind]
     data: LoadedData
     part_folder: str | None
+    decider: Decider
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,10 @@ def refuse_probe(settings: Settings) -> str:
         return f"what task.evaluator {settings.task.evaluator} asks is not known beforehand"
     if not settings.search.steps:
         return "it has no steps (search.steps: 0)"
+    if settings.search.strategy == PRUNE:
+        return "search.strategy prune drops parts of the start prompt, and writes none of the kinds"
+    if any(settings.search.initial_forms or ()):
+        return "its start prompts have forms (search.initial_forms), which its kinds have not"
     return ""
 
 
@@ -138,6 +146,7 @@ def plan_run(
     runs_dir: Path,
     *,
     fresh: bool = False,
+    ledger: Path | None = None,
 ) -> ProbePlan | None:
     """Return the probe of a search; None where a share of the budget is too small for any.
 
@@ -147,13 +156,13 @@ def plan_run(
         folders: Where parts from outside opro are looked for first.
         runs_dir: Where runs are kept.
         fresh: In a folder of its own, whatever earlier probes there are.
+        ledger: The file that records the use of test rows; None for the user's own.
     """
     search, train = settings.search, list(data.examples["train"])
     starts = search.initial_instructions[:MOST_STARTS]
     budget = share_budget(settings.budget)
     calls = _count_affordable(settings, data, folders, budget)
-    rounds = 2 if settings.task.second_round else 1
-    shape = choose_shape(calls, len(train) - 1, len(starts), rounds)
+    shape = choose_shape(calls, len(train) - 1, len(starts), count_calls_a_question(settings))
     if shape is None:
         return None
     closed = find_closed_set(get_kind(settings.task.answer), data.examples)
@@ -167,6 +176,7 @@ def plan_run(
         search=replace(
             search,
             initial_instructions=starts,
+            initial_forms=None,
             steps=1,
             candidates_per_step=max(1, shape.proposals),
             ask_again=0,
@@ -189,7 +199,20 @@ def plan_run(
     }
     beside = str(folders[0]) if folders else None
     folder = runs_dir / FOLDER / name
-    return ProbePlan(folder, probed, examples, shape, kinds, data, beside)
+    decider = find_decider(settings, data, ledger)
+    return ProbePlan(folder, probed, examples, shape, kinds, data, beside, decider)
+
+
+def count_calls_a_question(settings: Settings) -> int:
+    """Count the scorer's calls for one question under one prompt."""
+    return (2 if settings.task.second_round else 1) * settings.scorer.repeats
+
+
+def find_decider(settings: Settings, data: LoadedData, ledger: Path | None) -> Decider:
+    """Return what the splits of a search can prove, after earlier verdicts on its test rows."""
+    use = find_next_use(data.examples, settings.task.data.input, ledger)
+    groups = list_groups(data.examples)
+    return Decider(groups, use.threshold) if use else Decider(groups)
 
 
 def digest_asked(settings: Settings, data: LoadedData, folders: Sequence[Path]) -> str:
@@ -317,11 +340,16 @@ def _judge(plan: ProbePlan, state: Any) -> Headroom:
         kinds,
         labels=find_closed_set(get_kind(task.answer), examples),
         calls=count_calls(state) + count_spared_calls(state),
+        decider=plan.decider,
     )
 
 
 def probe_config(
-    config: Path, runs_dir: Path, overrides: Sequence[str], observers: Observers
+    config: Path,
+    runs_dir: Path,
+    overrides: Sequence[str],
+    observers: Observers,
+    ledger: Path | None = None,
 ) -> ProbeResult:
     """Probe the search of a config.
 
@@ -330,6 +358,7 @@ def probe_config(
         runs_dir: Where runs are kept, the probe's among them.
         overrides: Keys in place of those of the file, each KEY=VALUE.
         observers: See `Observers`.
+        ledger: The file that records the use of test rows; None for the user's own.
 
     Raises:
         UsageError: There is nothing to be probed, or the config is not ready for a run.
@@ -342,30 +371,32 @@ def probe_config(
     require_startable(settings)
     data = wiring.load_data(settings, folders=folders)
     settings = settle_labels(settings, data)
-    plan = plan_run(settings, data, folders, runs_dir)
-    return probe(plan, observers) if plan else ProbeResult(_explain_too_small(settings, data))
+    plan = plan_run(settings, data, folders, runs_dir, ledger=ledger)
+    if plan:
+        return probe(plan, observers)
+    return ProbeResult(_explain_too_small(settings, data, find_decider(settings, data, ledger)))
 
 
-def _explain_too_small(settings: Settings, data: LoadedData) -> Headroom:
+def _explain_too_small(settings: Settings, data: LoadedData, decider: Decider) -> Headroom:
     sizes = {split: len(rows) for split, rows in data.examples.items()}
-    power: dict[Split, float | None]
-    power = {"dev": find_power(sizes["dev"]), "test": find_power(sizes["test"])}
-    few = sizes["train"] < LEAST_TRAIN
-    reason = (
-        f"{sizes['train']} train rows are too few for a probe"
-        if few
-        else f"5 % of the budget ({settings.budget.calls or 'its'} calls) is too little for a probe"
-        if settings.budget.calls
-        else "5 % of the budget is too little for a probe"
-    )
-    return build_unasked(reason, power)
+    calls, of_each = settings.budget.calls, count_calls_a_question(settings)
+    if sizes["train"] < LEAST_TRAIN:
+        reason = f"{sizes['train']} train rows are too few for a probe"
+    else:
+        share = share_budget(settings.budget)
+        reason = f"5 % of the budget{f' ({calls} calls)' if calls else ''} is too little"
+        if share.calls == MOST_CALLS and share.usd is share.tokens is None:
+            reason = f"{MOST_CALLS} calls are too few"
+        reason += " for a probe"
+        reason += f" that asks each question in {of_each} calls" if of_each > 1 else ""
+    return build_unasked(reason, find_power(sizes, decider))
 
 
 LEAST_TRAIN = 5
 """Train rows without which no probe is made."""
 
 
-def probe_first(
+def probe_first(  # noqa: PLR0913 - all but three are keywords
     settings: Settings,
     data: LoadedData,
     folders: Sequence[Path],
@@ -375,6 +406,7 @@ def probe_first(
     on_finding: Callable[[ProbeResult], None],
     cached: bool = True,
     skip: bool = False,
+    ledger: Path | None = None,
 ) -> dict[str, Any]:
     """Probe a search that is large enough, before it begins; return its part of run.json.
 
@@ -389,12 +421,13 @@ def probe_first(
         on_finding: Told of the finding; may raise to end the command.
         cached: Whether earlier answers are wanted at all.
         skip: Make no new probe.
+        ledger: The file that records the use of test rows; None for the user's own.
     """
     if refuse_probe(settings) or settings.search.rules == "paper":
         return {}
     found: ProbeResult | None = None
     if not skip and is_due(settings, data, folders):
-        plan = plan_run(settings, data, folders, runs_dir, fresh=not cached)
+        plan = plan_run(settings, data, folders, runs_dir, fresh=not cached, ledger=ledger)
         if plan is not None:
             found = probe(plan, observers, cached=cached)
             on_finding(found)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.core.run.uses import plan_use, select_earlier
-from opro_cli.core.stats.intervals import find_least_gain
+from opro_cli.core.stats.groups import find_provable_gain
 from opro_cli.core.stats.spending import compute_threshold
 from opro_cli.core.task.content import digest_rows, digest_set
-from opro_cli.core.task.example import Example, Split
+from opro_cli.core.task.example import Example, Split, list_groups
 from opro_cli.errors import UsageError
 from opro_cli.store.ledger_file import Began, LedgerContent, read_ledger
 from opro_cli.store.use_ledger import find_ledger_path, forget_uses
@@ -177,7 +177,8 @@ def find_next_use(
         note = error.message
     planned = plan_use(content.list_uses(), frozenset(rows), group="")
     threshold = compute_threshold(planned.level)
-    least = find_least_gain(len(rows), alpha=threshold)
+    groups = list_groups(examples).get("test", ())
+    least = find_provable_gain(len(examples["test"]), groups, threshold)
     return NextUse(digest_set(rows), len(rows), planned.number - 1, threshold, least, note)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from opro_cli.calls.budget import read_clock
-from opro_cli.core.run.events import Answered, Probed
+from opro_cli.core.run.answer_costs import PICO, RECALLED, ReplyCost, add_reply_cost, sum_costs
+from opro_cli.core.run.events import Answered, Event, FirstReply, Probed
 from opro_cli.core.run.state import RunState
-from opro_cli.core.task.example import Split, is_filtered
+from opro_cli.core.task.example import CUT, Split, is_filtered
 from opro_cli.errors import OproError
 from opro_cli.store.journal import read_numbered_events
 
+Asked = tuple[str, Split, int]
+"""Candidate, split and question."""
 FOLDER = "headroom"
 """Where probes are kept in the folder of the runs, out of the way of their names."""
 
@@ -41,26 +44,53 @@ def list_probed(identity: Mapping[str, Any]) -> list[Probed]:
     return [Probed(at=read_clock(), **each) for each in spent]
 
 
-def read_known(
-    runs_dir: Path, identity: Mapping[str, Any]
-) -> dict[tuple[str, Split, int], Answered]:
+def read_known(runs_dir: Path, identity: Mapping[str, Any]) -> dict[Asked, Answered]:
     """Return the answers of the probes that a run names, by candidate, split and question.
 
-    Those of a probe that is gone, or damaged, are asked for again. So are empty and filtered ones.
+    Those of a probe that is gone, or damaged, are asked for again. So are filtered ones. A reply
+    that was cut to nothing is an answer, and asking again would be another draw of it.
     """
-    known: dict[tuple[str, Split, int], Answered] = {}
+    known: dict[Asked, Answered] = {}
     for name in (identity.get("headroom") or {}).get("folders", ()):
         path = runs_dir / FOLDER / name / "events.jsonl"
         try:
             events = [event for _, event in read_numbered_events(path)] if path.is_file() else []
         except OproError:
             continue
-        for event in events:
-            if not isinstance(event, Answered) or not event.text.strip():
-                continue
-            if event.finish_reason != "error" and not is_filtered(event.text, event.finish_reason):
-                known.setdefault((event.candidate, event.split, event.question), event)
+        for asked, answer in _sum_up(events).items():
+            known.setdefault(asked, answer)
     return known
+
+
+def _sum_up(events: Iterable[Event]) -> dict[Asked, Answered]:
+    """Return the answers of one probe, each with what all replies to its question have cost."""
+    answers: dict[Asked, Answered] = {}
+    costs: dict[Asked, ReplyCost] = {}
+    cut: set[Asked] = set()
+    for event in events:
+        if not isinstance(event, Answered | FirstReply):
+            continue
+        asked = event.candidate, event.split, event.question
+        if event.finish_reason in CUT:
+            cut.add(asked)
+        if isinstance(event, FirstReply):
+            costs[asked] = add_reply_cost(event, costs.get(asked))
+        elif event.finish_reason != "error" and not is_filtered(event.text, event.finish_reason):
+            answers[asked] = _charge(event, sum_costs(event, costs.get(asked)), asked in cut)
+    return answers
+
+
+def _charge(answer: Answered, cost: ReplyCost, is_cut: bool) -> Answered:
+    """Return an answer as if it were one reply at this cost; None for tokens that nobody knows."""
+    reason = "stop" if answer.finish_reason == RECALLED else answer.finish_reason
+    return replace(
+        answer,
+        finish_reason="length" if is_cut else reason,
+        prompt_tokens=cost.prompt or None,
+        completion_tokens=cost.completion if cost.prompt else None,
+        usd=None if cost.pico_usd is None else cost.pico_usd / PICO,
+        reasoning_tokens=None,
+    )
 
 
 def measure_spend(before: RunState | None, after: RunState, folder: str) -> list[Probed]:

@@ -163,7 +163,9 @@ def check(
     if headroom and not found.problems:
         from opro_cli.cli.probe import run_probe
 
-        found.facts["headroom"] = run_probe(config, runs_dir, overrides or (), as_json=as_json)
+        found.facts["headroom"] = run_probe(
+            config, runs_dir, overrides or (), ledger, as_json=as_json
+        )
     if as_json:
         print_json(found.facts)
     elif not headroom or found.problems:

@@ -89,8 +89,14 @@ def optimize(
         show_costs(config, runs_dir, given, as_json=as_json)
         return
     require_log(output)
+    unasked = "--keep-going" if keep_going else "--json" if as_json else ""
     first = build_first(
-        runs_dir, output, skip=no_headroom, cached=not no_cache, asks=not (keep_going or as_json)
+        runs_dir,
+        output,
+        skip=no_headroom,
+        cached=not no_cache,
+        ledger=ledger,
+        unasked=unasked,
     )
     run = start(config, runs_dir, given, cached=not no_cache, ledger=ledger, first=first)
     run_session(

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 
 def run_probe(
-    config: Path, runs_dir: Path, overrides: Sequence[str], *, as_json: bool
+    config: Path,
+    runs_dir: Path,
+    overrides: Sequence[str],
+    ledger: Path | None = None,
+    *,
+    as_json: bool,
 ) -> dict[str, Any]:
     """Probe the search of a config, show the finding unless it is wanted as JSON, and return it."""
     from opro_cli.app.headroom import probe_config
 
-    found = probe_config(config, runs_dir, overrides, _watch)
+    found = probe_config(config, runs_dir, overrides, _watch, ledger)
     finding = found.to_json()
     if not as_json:
         from opro_cli.render.headroom import print_headroom
@@ -35,7 +40,15 @@ def run_probe(
     return finding
 
 
-def build_first(runs_dir: Path, output: Output, *, skip: bool, cached: bool, asks: bool) -> First:
+def build_first(
+    runs_dir: Path,
+    output: Output,
+    *,
+    skip: bool,
+    cached: bool,
+    ledger: Path | None = None,
+    unasked: str = "",
+) -> First:
     """Return what happens before a new run: its probe, where it is due.
 
     Args:
@@ -43,7 +56,8 @@ def build_first(runs_dir: Path, output: Output, *, skip: bool, cached: bool, ask
         output: The progress that is shown.
         skip: Make no probe.
         cached: Whether earlier answers are wanted.
-        asks: Whether somebody on a terminal is asked to go on after a no.
+        ledger: The file that records the use of test rows, where an option names one.
+        unasked: The option for which nobody is asked to go on after a no; "" for none.
     """
     from opro_cli.app.headroom import probe_first
 
@@ -51,9 +65,10 @@ def build_first(runs_dir: Path, output: Output, *, skip: bool, cached: bool, ask
         probe_first,
         runs_dir=runs_dir,
         observers=(lambda _: ()) if output.quiet else _watch,
-        on_finding=partial(_tell, quiet=output.quiet, asks=asks),
+        on_finding=partial(_tell, quiet=output.quiet, unasked=unasked),
         cached=cached,
         skip=skip,
+        ledger=ledger,
     )
 
 
@@ -63,7 +78,7 @@ def _watch(calls: int) -> Sequence[ProbeLine]:
     return [ProbeLine(sys.stderr, calls)]
 
 
-def _tell(found: ProbeResult, *, quiet: bool, asks: bool) -> None:
+def _tell(found: ProbeResult, *, quiet: bool, unasked: str) -> None:
     """Say what a probe has found; after a no ask whether to go on, where somebody can say so.
 
     Raises:
@@ -76,8 +91,9 @@ def _tell(found: ProbeResult, *, quiet: bool, asks: bool) -> None:
     say(headroom.write_advice())
     if headroom.outcome != "no":
         return
-    if not (asks and can_ask()):
-        say("going on all the same, since nobody can be asked; --no-headroom spares the probe")
+    if unasked or not can_ask():
+        reason = f"{unasked} asks nobody" if unasked else "nobody can be asked"
+        say(f"going on all the same, since {reason}; --no-headroom spares the probe")
         return
     if not confirm("search all the same?", "--keep-going"):
         say("not begun; the answers are kept, and count if you do")

@@ -21,8 +21,7 @@ from fractions import Fraction
 
 from opro_cli.core.draws import LegacyStream, create_rng
 from opro_cli.core.settings.settings import SplitSettings
-from opro_cli.core.stats.groups import compute_design_effect
-from opro_cli.core.stats.intervals import find_least_gain
+from opro_cli.core.stats.groups import count_independent, find_provable_gain
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import DataError
 
@@ -86,22 +85,28 @@ def describe_doubts(sizes: Mapping[Split, int], test_groups: Sequence[int] = ())
         sizes: Of the splits.
         test_groups: What each test question belongs to; empty where each is alone.
     """
-    independent = int(sizes["test"] / compute_design_effect(test_groups))
     doubts = []
     if not sizes["dev"]:
         doubts.append("no dev split: the winner is chosen on train, which it was made to fit")
     if not sizes["test"]:
         doubts.append("no test split: no gain will be claimed")
-    elif independent < USUAL["test"]:
-        least = find_least_gain(independent)
-        gains = f"a gain of some {100 * least:.0f} points or more"
-        gains = gains if least < 1 else "only very large gains"
-        groups = f" of {len({*test_groups})} groups" if test_groups else ""
-        doubts.append(
-            f"{sizes['test']} test questions{groups} tell {gains} "
-            "from chance (4 times in 5, when answers differ on 3 questions of 10)"
-        )
+    elif doubt := describe_test_doubt(sizes["test"], test_groups):
+        doubts.append(doubt)
     return tuple(doubts)
+
+
+def describe_test_doubt(n: int, groups: Sequence[int] = ()) -> str:
+    """Say what gain so many test questions can prove at their first use; "" for enough of them."""
+    if count_independent(n, groups) >= USUAL["test"]:
+        return ""
+    least = find_provable_gain(n, groups)
+    gains = f"a gain of some {100 * least:.0f} points or more"
+    gains = gains if least < 1 else "only very large gains"
+    among = f" of {len({*groups})} groups" if groups else ""
+    return (
+        f"{n} test questions{among} tell {gains} "
+        "from chance (4 times in 5, when answers differ on 3 questions of 10)"
+    )
 
 
 def _shuffle_rows(

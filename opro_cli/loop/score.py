@@ -339,9 +339,11 @@ UNREAD = Evaluation(None, None)
 
 
 def take_over(answer: Answered) -> Answered:
-    """Return the answer of another run as this one records it: it cost nothing here."""
-    free = {"prompt_tokens": 0, "completion_tokens": 0, "reasoning_tokens": None}
-    return structs.replace(answer, at=read_clock(), usd=0.0, seconds=0.0, via="cache", **free)
+    """Return the answer of the probe as the run records it: it is paid for there, and not here.
+
+    It keeps its tokens and dollars, by which candidates are compared.
+    """
+    return structs.replace(answer, at=read_clock(), seconds=0.0, via="cache")
 
 
 def _name_question(question: Question) -> dict[str, Any]:

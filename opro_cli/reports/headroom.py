@@ -24,7 +24,8 @@ from opro_cli.core.draws import Random, create_rng
 from opro_cli.core.labels import ClosedSet, is_same_label
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.state import RunState
-from opro_cli.core.stats.intervals import Interval, find_least_gain
+from opro_cli.core.stats.groups import count_independent, find_provable_gain
+from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.task.example import Split
 from opro_cli.reports.formats import format_percent
 
@@ -46,7 +47,22 @@ FAULTS = 0.1
 LEAST_ROWS = 4
 """Answers of the start prompt without which nothing is judged."""
 _normal = NormalDist()
-_z = _normal.inv_cdf(0.975)
+
+
+class Decider(NamedTuple):
+    """Limits to what splits can prove: groups of rows, and the threshold of the verdict.
+
+    Attributes:
+        groups: By split what each row belongs to, for splits that have groups of several.
+        threshold: What the p-value on test must be below; lower after earlier verdicts on its rows.
+    """
+
+    groups: Mapping[Split, Sequence[int]] = {}
+    threshold: float = 0.05
+
+    def find_alpha(self, split: Split) -> float:
+        """Return the two-sided level of a test on a split."""
+        return self.threshold if split == "test" else 0.05
 
 
 class PromptKind(NamedTuple):
@@ -203,6 +219,7 @@ def judge_headroom(
     *,
     labels: ClosedSet | None = None,
     calls: int = 0,
+    decider: Decider | None = None,
 ) -> Headroom:
     """Judge by the answers of a probe, also of one that a ceiling ended early.
 
@@ -213,8 +230,10 @@ def judge_headroom(
         kinds: What candidates try, by id; proposals of the optimizer have none.
         labels: The gold answers, where these are a few.
         calls: That it made.
+        decider: What the splits of the search can prove; None where each row is alone, and unused.
     """
-    power = {split: find_power(sizes[split]) for split in _UNSEEN}
+    decider = decider or Decider()
+    power = find_power(sizes, decider)
     asked = [each for each in state.of_step(0) if _count(each, rows).asked >= LEAST_ROWS]
     if not asked:
         return build_unasked("too few answers came in", power, calls)
@@ -224,9 +243,11 @@ def judge_headroom(
     written = [each for each in tried if kinds.get(each.id, PromptKind()).wording]
     gains = _draw_gains(start, written, rows, kinds)
     score = _mean(_count(start, rows))
-    decided = sizes["test"] or sizes["dev"] or sizes["train"]
+    decided: Split = "test" if sizes["test"] else "dev" if sizes["dev"] else "train"
+    n = count_independent(sizes[decided], decider.groups.get(decided, ()))
+    z = _normal.inv_cdf(1 - decider.find_alpha(decided) / 2)
     differing = 2 * OWN * score * (1 - score) + 0.02
-    chance = fmean(_compute_power(gain, differing, decided) for gain in gains)
+    chance = fmean(_compute_power(gain, differing, n, z) for gain in gains)
     gains.sort()
     outcome: Outcome = "go" if chance >= GO else "no" if chance < NO else "cannot tell"
     if not tried and score < _ALL:  # a ceiling came first
@@ -258,9 +279,16 @@ def build_unasked(reason: str, power: Mapping[Split, float | None], calls: int =
     )
 
 
-def find_power(size: int) -> float | None:
-    """Return the least gain that a split of this size tells from chance; None for an empty one."""
-    return find_least_gain(size) if size else None
+def find_power(sizes: Mapping[Split, int], decider: Decider) -> dict[Split, float | None]:
+    """Return the least gain that dev and test tell from chance; None for an empty split."""
+    return {
+        split: find_provable_gain(
+            sizes[split], decider.groups.get(split, ()), decider.find_alpha(split)
+        )
+        if sizes[split]
+        else None
+        for split in _UNSEEN
+    }
 
 
 def _count(candidate: Candidate, rows: int) -> _Counts:
@@ -347,12 +375,12 @@ def _estimate_spread(seen: Sequence[tuple[float, float]], before: float) -> tupl
     return mean, spread
 
 
-def _compute_power(gain: float, differing: float, n: int) -> float:
-    """Return the chance that a true gain is seen as one on `n` rows."""
+def _compute_power(gain: float, differing: float, n: int, z: float) -> float:
+    """Return the chance that a true gain is seen as one on `n` rows, beyond `z` deviations."""
     if gain <= 0:
-        return 0.025
+        return _normal.cdf(-z)
     share = min(1.0, max(min(0.6, differing), gain + 0.01))
-    off = gain * math.sqrt(n) - _z * math.sqrt(share)
+    off = gain * math.sqrt(n) - z * math.sqrt(share)
     return _normal.cdf(off / math.sqrt(max(1e-9, share - gain * gain)))
 
 

@@ -13,6 +13,7 @@ from opro_cli.core.run.events import (
     Checked,
     Event,
     FirstReply,
+    Probed,
     Proposed,
     SessionStarted,
     Uncounted,
@@ -91,6 +92,8 @@ def build_history(run: RecordedRun, events: Iterable[Event]) -> History:
     for number, event in enumerate(events, start=1):
         if not isinstance(event, SessionStarted):
             working += max(0.0, event.at - last)
+        if isinstance(event, Probed):
+            working += event.seconds
         last = event.at
         meter.count(event)
         if _is_unreadable(event) and len(unreadable) < MAX_REPLIES:
@@ -122,6 +125,8 @@ class _Meter:
         )
         if isinstance(event, Uncounted):
             self._spend.add_uncounted(event)
+        if isinstance(event, Probed):
+            self._spend.add_probe(event)
         if isinstance(event, Checked | Proposed | FirstReply | Answered) and not graded_later:
             self._spend.add(event)
 

@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from opro_cli import wiring
 from opro_cli.app import headroom
 from opro_cli.cli import probe
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Probed
+from opro_cli.core.stats.intervals import find_least_gain
+from opro_cli.core.task.content import digest_rows
 from opro_cli.store.journal import read_events
+from opro_cli.store.use_ledger import FileTestLedger, UseOrigin, find_ledger_path
 from tests.cli.conftest import Opro
 from tests.cli.test_cache_process import ready, rewrite
 from tests.cli.test_process import Bench, new_server
@@ -24,6 +29,10 @@ def change(folder: Path, old: str, new: str) -> None:
     text = (folder / "c.yaml").read_text("utf-8")
     assert old in text
     (folder / "c.yaml").write_text(text.replace(old, new))
+
+
+AT_END = '{"demos":[],"layout":{"position":"Q_end","qa_markers":null}}'
+"""The form of a prompt."""
 
 
 @pytest.fixture
@@ -99,6 +108,43 @@ def test_it_takes_five_percent_of_the_calls_at_most(
         assert finding["rows"] >= 10
 
 
+def test_of_three_start_prompts_with_plain_forms_two_are_asked(
+    opro: Opro, wide: Path, model: ShuffledModel
+) -> None:
+    change(wide, "steps: 2", "start: [Add., Count., Sum.], initial_forms: ['', '', ''], steps: 2")
+    finding = opro("check", "c.yaml", "--headroom", "--json").data["headroom"]
+    assert finding["rows"] >= 10
+
+
+@pytest.mark.parametrize("group", ["", "group: doc, "])
+def test_one_figure_says_what_the_test_rows_can_prove(
+    opro: Opro, wide: Path, model: ShuffledModel, group: str
+) -> None:
+    rows = [
+        {"question": f"What is {n} plus {n}?", "answer": 2 * n, "doc": n // 2} for n in range(200)
+    ]
+    (wide / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    change(wide, "train: 14, dev: 5, test: 7", "train: 14, dev: 40, test: 100")
+    change(
+        wide, "    input: question", f"    {group.replace(', ', chr(10) + '    ')}input: question"
+    )
+    settings = wiring.read_config(Path("c.yaml"), [])
+    test = digest_rows(wiring.load_data(settings, folders=(wide,)).examples["test"], "question")
+    for used, threshold in ((0, 0.05), (2, 0.1 / 12)):
+        for number in range(used):
+            ledger = FileTestLedger(find_ledger_path(), UseOrigin(str(number), "c", "t"))
+            drawn = ledger.draw(Candidate("a", "A.", 0), Candidate("b", "B.", 1), test)
+            ledger.close(drawn.use, "not_distinguishable", str(number), repeats=False)
+        found = opro("check", "c.yaml", "--headroom", "--json").data
+        least = found["test_use"]["least_gain"]
+        assert (found["test_use"]["earlier"], found["test_use"]["threshold"]) == (used, threshold)
+        assert found["headroom"]["least_gain"]["test"] == least
+        assert least == find_least_gain(50 if group else 100, alpha=threshold)
+        figures = [note for note in found["notes"] if "a gain of some" in note]
+        (figure,) = figures
+        assert f"a gain of some {100 * least:.0f} points or more" in figure
+
+
 def test_dollars_bind_it_too(opro: Opro, wide: Path, model: ShuffledModel) -> None:
     change(wide, "model: scripted/scorer", "model: scripted/scorer, price: {input: 1, output: 1}")
     change(
@@ -115,6 +161,12 @@ def test_dollars_bind_it_too(opro: Opro, wide: Path, model: ShuffledModel) -> No
     ("old", "new", "words"),
     [
         ("steps: 2", "steps: 0", "no steps"),
+        ("steps: 2", 'strategy: prune, start: "Add. Count."', "search.strategy prune drops parts"),
+        (
+            "steps: 2",
+            f"start: Add., initial_forms: ['{AT_END}']",
+            "its start prompts have forms",
+        ),
         ("train: 14,", "train: 4,", ""),
     ],
 )
@@ -238,6 +290,7 @@ def test_small_searches_and_others_are_not_probed(
         ),
         ("--set", "search.strategy=list", "--set", "search.candidates=[Add., Count.]"),
         ("--steps", "0"),
+        ("--set", "search.strategy=prune", "--set", "search.start=Add both. Count them."),
     ):
         said = opro("optimize", "c.yaml", *given)
         assert "headroom" not in said.err
@@ -262,9 +315,18 @@ def test_after_a_no_a_script_goes_on(opro: Opro, wide: Path, due: None, hopeless
     said = opro("optimize", "c.yaml")
     assert said.code == 0
     assert "headroom: no: " in said.err
-    assert "going on all the same, since nobody can be asked" in said.err
+    assert "going on all the same, since nobody can be asked; " in said.err
     assert only_run_of(wide / "runs").is_dir()
     assert "going on" not in opro("optimize", "c.yaml", "--quiet").err
+
+
+@pytest.mark.parametrize("option", ["--keep-going", "--json"])
+def test_an_option_that_asks_nobody_is_named(
+    opro: Opro, wide: Path, due: None, hopeless: None, option: str
+) -> None:
+    said = opro("optimize", "c.yaml", option)
+    assert said.code == 0
+    assert f"going on all the same, since {option} asks nobody; " in said.err
 
 
 @pytest.mark.parametrize("answer", [True, False])

@@ -8,7 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from opro_cli.core.run.candidates import make_candidate_id
-from opro_cli.core.run.events import Answered, Proposed, Pruned, SessionEnded, SessionStarted
+from opro_cli.core.run.events import (
+    Answered,
+    Probed,
+    Proposed,
+    Pruned,
+    SessionEnded,
+    SessionStarted,
+)
 from opro_cli.core.run.pace import Pace, Paces
 from opro_cli.core.run.remaining import CallsLeft, estimate_calls_left, estimate_time_left
 from opro_cli.core.run.state import RunState
@@ -98,7 +105,8 @@ def test_several_proposals_with_one_call_are_one_call() -> None:
 
 def from_the_cache(text: str, question: int) -> Answered:
 
-    return replace(answered(text, question), via="cache", usd=0.0)
+    free = {"prompt_tokens": 0, "completion_tokens": 0, "usd": 0.0}
+    return replace(answered(text, question), via="cache", **free)
 
 
 def test_what_the_cache_has_is_no_call_but_on_test() -> None:
@@ -110,6 +118,21 @@ def test_what_the_cache_has_is_no_call_but_on_test() -> None:
     # a quarter of the 2 on train and 6 on dev is asked; test anew, of the start prompt alone
     left = estimate_calls_left(state)
     assert left == CallsLeft(0.0, 8 / 4 + 2 * 5)
+
+
+def test_answers_of_the_probe_say_nothing_of_the_cache() -> None:
+    state = new_state(steps=0, train=10, dev=6, test=5)
+    state.apply(Probed(0.0, "scorer", 40, 400, 40, 0.0))
+    for question in range(6):
+        state.apply(replace(answered("start", question), via="cache", seconds=0.0))
+    assert (state.spend_of("scorer").cached, state.spend_of("scorer").taken) == (6, 6)
+    # 4 on train and 6 on dev are asked, whatever was taken over
+    assert estimate_calls_left(state) == CallsLeft(0.0, 4 + 6 + 2 * 5)
+    for question in range(6, 8):
+        state.apply(from_the_cache("start", question))
+    for question in range(8, 10):
+        state.apply(answered("start", question))
+    assert estimate_calls_left(state) == CallsLeft(0.0, 6 / 2 + 2 * 5)  # the cache had 2 of 4
 
 
 def test_test_is_expected_as_far_as_there_may_be_a_gain() -> None:

@@ -12,8 +12,9 @@ from opro_cli.core.labels import ClosedSet, find_closed_set
 from opro_cli.core.run.candidates import Candidate, Outcome
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.stats.intervals import find_least_gain
 from opro_cli.core.task.example import Example, Split
-from opro_cli.reports.headroom import Headroom, PromptKind, judge_headroom
+from opro_cli.reports.headroom import Decider, Headroom, PromptKind, judge_headroom
 
 ROWS = 20
 SIZES: Mapping[Split, int] = {"train": 50, "dev": 100, "test": 200}
@@ -42,8 +43,9 @@ def judge(
     kinds: Mapping[str, PromptKind] | None = None,
     labels: ClosedSet | None = None,
     sizes: Mapping[Split, int] = SIZES,
+    decider: Decider | None = None,
 ) -> Headroom:
-    return judge_headroom(state, ROWS, sizes, kinds or {}, labels=labels, calls=7)
+    return judge_headroom(state, ROWS, sizes, kinds or {}, labels=labels, calls=7, decider=decider)
 
 
 def mixed(right: int, wrong: int, unread: int = 0) -> Said:
@@ -113,6 +115,19 @@ def test_small_splits_prove_less() -> None:
     assert small.gain == large.gain
     assert (small.power["test"] or 0) > (large.power["test"] or 0)
     assert judge(state, sizes={"train": 50, "dev": 0, "test": 0}).power["test"] is None
+
+
+def test_grouped_and_used_test_rows_prove_less() -> None:
+    state = state_of(mixed(8, 12), mixed(12, 8), mixed(12, 8), mixed(6, 4))
+    pairs = [row % 100 for row in range(200)]
+    grouped = judge(state, decider=Decider({"test": pairs}))
+    fewer = judge(state, sizes={**SIZES, "test": 100})
+    assert grouped.chance == fewer.chance < judge(state).chance
+    assert grouped.power["test"] == fewer.power["test"]
+    worn = judge(state, decider=Decider(threshold=0.1 / 12))
+    assert worn.chance < judge(state).chance
+    assert worn.power["test"] == find_least_gain(200, alpha=0.1 / 12)
+    assert worn.power["dev"] == judge(state).power["dev"]  # which no verdict uses
 
 
 def test_kinds_of_one_group_are_taken_together() -> None:

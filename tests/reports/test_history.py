@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.core.run.events import Event, SessionStarted
+from opro_cli.core.run.events import Event, Probed, SessionStarted
 from opro_cli.core.run.state import RunState, replay
 from opro_cli.reports.recorded import MAX_POINTS, MAX_REPLIES, SpendPoint, build_history
 from opro_cli.reports.result import serialize_spend
@@ -41,6 +41,22 @@ def test_spend_grows_with_the_time_at_work() -> None:
         SpendPoint(7.0, 3, 35, None),
         SpendPoint(8.0, 4, 155, None),
         SpendPoint(8.0, 4, 155, None),
+    )
+
+
+def test_the_probe_before_a_run_counts_as_in_its_state() -> None:
+    events: list[Event] = [
+        SessionStarted(100.0, 1, "0.1.0"),
+        Probed(100.0, "scorer", 40, 400, 40, 0.5, lost_calls=1, lost_tokens=7, seconds=30.0),
+        Probed(100.0, "optimizer", 3, 60, 9, 0.25),
+        answered("start", 0, at=103.0),  # 12 tokens, $0.001
+    ]
+    run = recorded(replay(a_run(), events))
+    last = build_history(run, events).spend[-1]
+    assert last == SpendPoint(33.0, 44, 400 + 40 + 60 + 9 + 12, 0.751)
+    assert (last.seconds, last.calls) == (
+        run.state.working_seconds,
+        serialize_spend(run.state)["calls"],
     )
 
 

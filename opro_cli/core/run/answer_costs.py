@@ -1,7 +1,8 @@
 """The tokens and dollars that a candidate's answers took, so that candidates can be compared by it.
 
 An answer from the answer cache, and one that a provider did not meter, has no figures: it is
-counted apart, and a mean is known only where every answer has some.
+counted apart, and a mean is known only where every answer has some. One that is taken over from the
+probe before a run has those of the probe.
 """
 
 from __future__ import annotations
@@ -46,8 +47,7 @@ class AnswerCosts:
     def add_reply(self, event: FirstReply) -> None:
         """Add a reply that is not graded yet; a judge's is no part of what an answer costs."""
         if event.role == "scorer":
-            known = self.open.get(event.question, ReplyCost())
-            self.open[event.question] = _add(known, _read_cost(event))
+            self.open[event.question] = add_reply_cost(event, self.open.get(event.question))
 
     def add_answer(self, event: Answered, times: int = 1) -> None:
         """Add the answers to a question with all their replies: one for each time it was asked."""
@@ -55,9 +55,7 @@ class AnswerCosts:
         if event.via == "local" and before is None:  # no model was asked
             self.answers += times
             return
-        cost = before or ReplyCost()
-        if event.via != "local" and event.finish_reason != RECALLED:
-            cost = _add(cost, _read_cost(event))
+        cost = sum_costs(event, before)
         self.answers += times
         if cost.prompt is not None and cost.completion is not None:
             self.metered += times
@@ -90,9 +88,22 @@ RECALLED = "recalled"
 """The reason to finish of a reply that was recorded, and counted, before its grade."""
 
 
+def add_reply_cost(event: FirstReply, before: ReplyCost | None) -> ReplyCost:
+    """Return the cost of a question's replies with one more that is not graded yet."""
+    return _add(before or ReplyCost(), _read_cost(event))
+
+
+def sum_costs(event: Answered, before: ReplyCost | None) -> ReplyCost:
+    """Return the cost of an answer with that of the replies to its question before it."""
+    cost = before or ReplyCost()
+    if event.via == "local" or event.finish_reason == RECALLED:
+        return cost
+    return _add(cost, _read_cost(event))
+
+
 def _read_cost(event: FirstReply | Answered) -> ReplyCost:
     """Return the cost of one reply; what came from the cache was billed to another run."""
-    if event.via == "cache":
+    if event.via == "cache" and not event.prompt_tokens:
         return ReplyCost(None, None, None)
     usd = event.usd
     pico = None if usd is None else round(usd * PICO)

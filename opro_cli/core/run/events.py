@@ -139,6 +139,11 @@ class Answered(_Record, frozen=True, tag="answered"):
     via: Via = "call"
     reasoning_tokens: Count | None = None
 
+    @property
+    def is_taken_over(self) -> bool:
+        """It was given in the probe before the run: what the answer cache has is without tokens."""
+        return self.via == "cache" and self.prompt_tokens != 0
+
 
 class Feedback(_Record, frozen=True, tag="feedback"):
     """An evaluator's remarks on the answer that is recorded right after this.

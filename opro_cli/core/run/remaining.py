@@ -222,10 +222,14 @@ def _is_start_beaten(state: RunState) -> bool:
 
 
 def _share_of_cache(state: RunState) -> float:
-    """Return the share of the scorer's answers so far that the cache had."""
+    """Return the share of the scorer's answers so far that the cache had.
+
+    Those of the probe before the run are none of its: no later prompt finds any.
+    """
     spend = state.spend_of("scorer")
-    replies = spend.calls + spend.cached
-    return spend.cached / replies if replies else 0.0
+    found = spend.cached - spend.taken
+    replies = max(0, spend.calls - state.probed.get("scorer", 0)) + found
+    return found / replies if replies else 0.0
 
 
 def _count_missing(

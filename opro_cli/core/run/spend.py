@@ -92,7 +92,8 @@ class RoleSpend:
 
     Attributes:
         calls: Answered calls.
-        cached: Replies from the answer cache, for which no call was made.
+        cached: Replies from the answer cache, or of the probe, for which no call was made.
+        taken: Of these, the answers of the probe before the run.
         counted_prompt: Tokens by the provider's own figures, as of `counted_completion`.
         counted_pico_usd: In whole 1e-12, so that the order of arrival cannot show in the sum.
         uncounted_answers: Answers without token counts.
@@ -112,6 +113,7 @@ class RoleSpend:
 
     calls: int = 0
     cached: int = 0
+    taken: int = 0
     counted_prompt: int = 0
     counted_completion: int = 0
     counted_pico_usd: int = 0
@@ -176,6 +178,7 @@ class RoleSpend:
                 self.cut += not is_empty and not _is_read(event)
         if via != "call":
             self.cached += via == "cache"
+            self.taken += isinstance(event, Answered) and event.is_taken_over
             return
         self.calls += 1
         prompt, completion, usd = event.prompt_tokens, event.completion_tokens, event.usd

@@ -10,6 +10,8 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
+from opro_cli.core.stats.intervals import find_least_gain
+
 
 def compute_design_effect(groups: Sequence[Hashable]) -> float:
     """Return by how much the variance of a mean is larger than of as many independent values.
@@ -20,6 +22,22 @@ def compute_design_effect(groups: Sequence[Hashable]) -> float:
     """
     sizes = Counter(groups).values()
     return sum(size * size for size in sizes) / len(groups) if groups else 1.0
+
+
+def count_independent(n: int, groups: Sequence[Hashable] = ()) -> int:
+    """Return how many independent questions tell as much as `n` of these groups; () for none."""
+    return int(n / compute_design_effect(groups))
+
+
+def find_provable_gain(n: int, groups: Sequence[Hashable] = (), alpha: float = 0.05) -> float:
+    """Return the smallest gain that a split of `n` questions can prove, 4 times in 5.
+
+    Args:
+        n: Its questions.
+        groups: What each belongs to; empty where each is alone.
+        alpha: What the p-value must be below.
+    """
+    return find_least_gain(count_independent(n, groups), alpha=alpha)
 
 
 def sum_groups(values: Sequence[float], groups: Sequence[Hashable]) -> list[float]:
