@@ -25,6 +25,7 @@ from opro_cli.app.versions import (
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.differences import apply_changes
 from opro_cli.core.settings.settings import Settings
+from opro_cli.core.stats.sequential import count_least_rows
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import OproError, RunFolderError, UsageError
 from opro_cli.models.accounts import list_prices, redact, reports_cost
@@ -52,6 +53,7 @@ class GatePlan:
         cell: The gate's own run; None where the prompts are the same.
         earlier: Gates of the same prompts on the same questions that are over.
         notes: For people.
+        warning: Why these questions will not say "not worse", "" where they may.
     """
 
     old: Side
@@ -61,6 +63,7 @@ class GatePlan:
     cell: Cell | None = None
     earlier: int = 0
     notes: tuple[str, ...] = ()
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,20 @@ def plan_gate(request: GateRequest, runs_dir: Path, note: Note | None = None) ->
     _require_shares(dataset)
     cell, earlier = _make_cell(request, pair, dataset, runs_dir)
     notes = (*pair.notes, *_note_split(request.split))
-    return replace(plan, dataset=dataset, cell=cell, earlier=earlier, notes=notes)
+    warning = _warn_of_few(len(dataset.examples), request.margin)
+    return replace(plan, dataset=dataset, cell=cell, earlier=earlier, notes=notes, warning=warning)
+
+
+def _warn_of_few(rows: int, margin: float) -> str:
+    """Return that so few questions rule out no loss of the margin, "" where they may."""
+    needed = count_least_rows(margin)
+    if rows >= needed:
+        return ""
+    return (
+        f"{rows:,} questions cannot rule out a loss of {100 * margin:g} points, even where both "
+        f"prompts agree on all of them; it takes {needed:,} at least: give more test rows, or a "
+        "wider --margin"
+    )
 
 
 def _normalize(text: str) -> str:
@@ -179,7 +195,7 @@ def _pair_of_config(request: GateRequest, runs_dir: Path, note: Note | None) -> 
     if request.against is None:
         if len(request.prompts) != 2:
             raise UsageError(
-                f"{config}: nothing to compare",
+                f"{config}: {'two prompts at most' if request.prompts[2:] else 'nothing to compare'}",
                 "--against REVISION compares its prompt with that of a git revision; two --prompt "
                 "FILE compare the first with the second",
             )

@@ -12,10 +12,12 @@ from opro_cli.app.optimize import NewRun, Origin, UsedTogether, describe_parts, 
 from opro_cli.app.session import hash_weights_of, list_part_folders, read_present_settings
 from opro_cli.app.startable import require_startable
 from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.cheapest import PRUNED_AT
 from opro_cli.core.run.selection import find_winner
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain
 from opro_cli.core.settings.settings import MARGIN, PRUNE, Settings
+from opro_cli.core.stats.paired import refute_loss
 from opro_cli.core.task.prompt import GOLD, Prompt
 from opro_cli.errors import UsageError
 from opro_cli.reports.recorded import RecordedRun
@@ -55,6 +57,7 @@ def start_pruning(
     winner = _find_prompt(run)
     settings = _derive_settings(read_present_settings(folder), winner, margin, seed)
     settings = replace(settings, budget=apply_changes(settings.budget, budget))
+    _require_questions(run, settings.search.margin)
     folders = list_part_folders(run.identity)
     settings = wiring.fill_in_new(settings, folders)
     require_startable(settings, cached=cached)
@@ -74,6 +77,28 @@ def start_pruning(
     }
     prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, run.examples, identity), settings)
+
+
+def _require_questions(run: RecordedRun, margin: float) -> None:
+    """Refuse questions on which nothing could be dropped, even where no answer differs.
+
+    Raises:
+        UsageError: They are too few for this margin.
+    """
+    sizes = run.state.sizes
+    asked = sizes["train"] + sizes["dev"]
+    if refute_loss([0.0] * asked, margin / 100, graded=False) <= PRUNED_AT:
+        return
+    fine = next(
+        points
+        for points in range(1, 101)
+        if points == 100 or refute_loss([0.0] * asked, points / 100, graded=False) <= PRUNED_AT
+    )
+    raise UsageError(
+        f"{run.name}: {asked} train and dev questions cannot show that a shorter prompt loses less "
+        f"than {margin:g} points, even where all answers are the same",
+        f"name a run with more questions, or --margin {fine}",
+    )
 
 
 def _find_prompt(run: RecordedRun) -> Candidate:

@@ -141,7 +141,7 @@ def check(
         typer.Option(
             "--headroom",
             help="Ask the models, too: is a search worth it? At most 150 calls, and 5 % of the "
-            "budget; their answers count in the search.",
+            "budget; those to the start prompts count in the search.",
         ),
     ] = False,
     as_json: Json = False,

@@ -118,6 +118,8 @@ def gate(
     loss = read_margin(margin)
     request = GateRequest(target, files, against, split or "test", limit, loss, ceilings)
     plan = plan_gate(request, runs_dir, say)
+    if plan.warning:
+        say(plan.warning)
     report = _run(plan, thresholds, junit, plain=plain, preflight=not no_preflight)
     _show(report, as_json=as_json, markdown=markdown)
     _write_junit(report, junit)

@@ -96,5 +96,5 @@ def _tell(found: ProbeResult, *, quiet: bool, unasked: str) -> None:
         say(f"going on all the same, since {reason}; --no-headroom spares the probe")
         return
     if not confirm("search all the same?", "--keep-going"):
-        say("not begun; the answers are kept, and count if you do")
+        say("not begun; the answers to the start prompt are kept, and count if you begin")
         raise typer.Exit(0)

@@ -11,7 +11,7 @@ from opro_cli.core.run.state import RunState
 from opro_cli.ports import Observer
 from opro_cli.render.safe import display_instruction, printable
 from opro_cli.render.tables import Page, Table
-from opro_cli.reports.formats import format_percent
+from opro_cli.reports.formats import format_percent, pluralize
 
 _MOST_CELLS = 200
 """Terminal cells of a prompt."""
@@ -34,7 +34,11 @@ def print_headroom(finding: Mapping[str, Any], page: Page) -> None:
             page.write_line(f"the {split} rows tell only very large gains from chance", "dim")
     if finding["tried"]:
         page.write_table(_build_table(finding["tried"]), ruled=True)
-    page.write_line(f"{finding['calls']} calls, which the search will not make again", "dim")
+    if finding["calls"]:
+        kept = f", {finding['kept']} of which the search will not make again"
+        page.write_line(
+            f"{pluralize(finding['calls'], 'call')}{kept if finding['kept'] else ''}", "dim"
+        )
 
 
 def _build_table(tried: list[Mapping[str, Any]]) -> Table:

@@ -25,7 +25,7 @@ from opro_cli.core.labels import ClosedSet, is_same_label
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.state import RunState
 from opro_cli.core.stats.groups import count_independent, find_provable_gain
-from opro_cli.core.stats.intervals import Interval
+from opro_cli.core.stats.intervals import Interval, wilson_interval
 from opro_cli.core.task.example import Split
 from opro_cli.reports.formats import format_percent
 
@@ -46,6 +46,8 @@ FAULTS = 0.1
 """Share of replies from which a fault is called the kind of headroom."""
 LEAST_ROWS = 4
 """Answers of the start prompt without which nothing is judged."""
+ROWS_FOR_NO = 20
+"""Answers of the start prompt without which it is no "no": ten right ones of ten are little."""
 _normal = NormalDist()
 
 
@@ -135,6 +137,7 @@ class Headroom:
         tried: The prompts, the best first.
         elsewhere: The name of a worked example or position that did better, "" for none.
         calls: That the probe made or found known.
+        kept: Those of them that the search need not make: answers to its start prompts.
     """
 
     outcome: Outcome
@@ -149,6 +152,7 @@ class Headroom:
     elsewhere: str = ""
     calls: int = 0
     reason: str = ""
+    kept: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return what `opro check --headroom --json` prints of it."""
@@ -161,6 +165,7 @@ class Headroom:
             "start": self.start,
             "rows": self.rows,
             "calls": self.calls,
+            "kept": self.kept,
             "least_gain": dict(self.power),
             "sentence": self.write_sentence(),
             "advice": self.write_advice(),
@@ -190,7 +195,9 @@ class Headroom:
 
     def write_advice(self) -> str:
         """Return what to do, in a sentence."""
-        advice = _ADVICE[self.kind]
+        advice, least = _ADVICE[self.kind], self.power.get("test")
+        if self.outcome == "no" and least is not None and 0.05 <= self.gain < least:
+            advice = "these test rows could not tell such a gain from chance: give more of them"
         if self.elsewhere:
             advice += f"; try {self.elsewhere}, too, which no search does"
         return advice
@@ -204,8 +211,8 @@ _ADVICE: Mapping[HeadroomKind, str] = {
     "room": "replies are cut at scorer.max_tokens: raise it, or ask for short replies, before "
     "anything else",
     "wording": "wording moves this scorer: search",
-    "knowledge": "no kind of prompt moves the score: what is missing is knowledge or ability, so "
-    "try another model, give it what it lacks, or check the gold answers",
+    "knowledge": "no wording moves the score by more than chance may: what is missing is knowledge "
+    "or ability, so try another model, give it what it lacks, or check the gold answers",
     "none": "there is nothing to find: leave the prompt as it is, or ask harder questions",
     "unknown": "a larger probe would tell: allow it more calls, or search with a small budget",
 }
@@ -244,26 +251,32 @@ def judge_headroom(
     gains = _draw_gains(start, written, rows, kinds)
     score = _mean(_count(start, rows))
     decided: Split = "test" if sizes["test"] else "dev" if sizes["dev"] else "train"
-    n = count_independent(sizes[decided], decider.groups.get(decided, ()))
+    deciding = count_independent(sizes[decided], decider.groups.get(decided, ()))
     z = _normal.inv_cdf(1 - decider.find_alpha(decided) / 2)
     differing = 2 * OWN * score * (1 - score) + 0.02
-    chance = fmean(_compute_power(gain, differing, n, z) for gain in gains)
+    chance = fmean(_compute_power(gain, differing, deciding, z) for gain in gains)
     gains.sort()
     outcome: Outcome = "go" if chance >= GO else "no" if chance < NO else "cannot tell"
-    if not tried and score < _ALL:  # a ceiling came first
+    n = int(_count(start, rows).asked)
+    # Where nothing failed, what may still fail is all there is to gain.
+    unseen = 1 - wilson_interval(score, n).low if score == 1 else 0.0
+    if (outcome == "no" and n < ROWS_FOR_NO) or (
+        not tried and score < _ALL
+    ):  # a ceiling came first
         outcome = "cannot tell"
     return Headroom(
         outcome,
         chance,
         fmean(gains),
-        Interval(gains[len(gains) // 40], gains[-1 - len(gains) // 40]),
+        Interval(gains[len(gains) // 40], max(gains[-1 - len(gains) // 40], unseen)),
         _find_kind(outcome, start, score, rows, labels),
         score,
-        int(_count(start, rows).asked),
+        n,
         power,
         _list_tried(tried, start, rows, kinds),
         _find_elsewhere(tried, start, rows, kinds),
         calls,
+        kept=sum(int(_count(each, rows).asked) for each in asked) * state.calls_per_question,
     )
 
 

@@ -100,7 +100,9 @@ def _digest(run: RecordedRun, start: Candidate, winner: Candidate) -> str:
 def describe_wear(use: JudgedUse) -> str:
     """Say how often test rows were used before, and what p-value counts now."""
     parts = []
-    if use.earlier:
+    if use.repeats:
+        parts.append("the same answers had a verdict before")
+    elif use.earlier:
         times = format_times(use.earlier)
         parts.append(f"verdicts have used these {use.rows:,} test rows {times} before")
     if use.sharers > 1:

@@ -188,7 +188,7 @@ def _write_sentence(
         return figures
     needed = comparison.questions_needed
     if use is not None and comparison.guarded_p < ALPHA:
-        worn = "this test set is worn out, and " if use.earlier else ""
+        worn = "this test set is worn out, and " if use.earlier and not use.repeats else ""
         if needed:  # those who share these rows would share fresh ones, and the level with them
             needed = rescale_questions(needed, ALPHA / use.sharers)
         fresh = f"; {worn}some {needed:,} fresh test rows would tell such a difference"

@@ -16,6 +16,7 @@ from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Probed
 from opro_cli.core.stats.intervals import find_least_gain
 from opro_cli.core.task.content import digest_rows
+from opro_cli.reports import headroom as judging
 from opro_cli.store.journal import read_events
 from opro_cli.store.use_ledger import FileTestLedger, UseOrigin, find_ledger_path
 from tests.cli.conftest import Opro
@@ -45,8 +46,9 @@ def wide(folder: Path) -> Path:
 
 @pytest.fixture
 def due(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any search is large enough to be probed first."""
+    """Any search is large enough to be probed first, and few rows are enough for a "no"."""
     monkeypatch.setattr(headroom, "DUE_CALLS", 20)
+    monkeypatch.setattr(judging, "ROWS_FOR_NO", 4)
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_it_says_what_it_found_and_exits_with_0(opro: Opro, wide: Path) -> None:
     first = said.out.splitlines()[0]
     assert first.startswith(("go: ", "no: ", "cannot tell: "))
     assert "names the answers" in said.out
-    assert "calls, which the search will not make again" in said.out
+    assert "112 calls, 13 of which the search will not make again" in said.out
     assert "at most 150 calls" in said.err
     assert "no runs" in opro("runs").out + opro("runs").err  # it is none of them
 

@@ -60,7 +60,12 @@ class Bench:
             cwd=self.folder,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "OPRO_RUNS_DIR": "runs", "OPRO_CACHE_DIR": "cache"},
+            env={
+                **os.environ,
+                "OPRO_RUNS_DIR": "runs",
+                "OPRO_CACHE_DIR": "cache",
+                "OPRO_STATE_DIR": "state",
+            },
         )
 
     def answered(self) -> int:

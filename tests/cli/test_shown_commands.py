@@ -24,6 +24,7 @@ SKIPPED = {
     ("eval.md", "eval a.yaml b.yaml"): "asks OpenAI",
     ("gate.md", "gate mine --prompt new.md"): "four test rows cannot tell: tests/cli/test_gate.py",
     ("gate.md", "gate mine.yaml --against"): "needs a repository: tests/cli/test_gate.py",
+    ("cheaper.md", "prune"): "needs a winner of several sentences: tests/cli/test_prune.py",
     ("problems.md", "sweep table2.yaml"): "takes minutes: tests/sweep/test_problem_tables.py",
     ("problems.md", "diff regression-sweep"): "reads the sweep above",
     ("sweeps.md", "sweep grid.yaml --engine ray"): "needs a cluster: tests/sweep",

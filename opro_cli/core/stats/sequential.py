@@ -150,6 +150,15 @@ class Look:
     decision: Decision
 
 
+@cache
+def count_least_rows(margin: float) -> int:
+    """Return the fewest questions that rule out a loss of the margin where no answer differs."""
+    rows = 1
+    while refute_loss([0.0] * rows, margin, graded=False) >= make_design(rows).levels[-1]:
+        rows += 1 + rows // 100
+    return rows
+
+
 @dataclass(frozen=True, slots=True)
 class Differences:
     """Two prompts on the same questions: score of the new one minus that of the old one.
