@@ -194,8 +194,9 @@ def _pair_of_config(request: GateRequest, runs_dir: Path, note: Note | None) -> 
 
     if request.against is None:
         if len(request.prompts) != 2:
+            what = "two prompts at most" if request.prompts[2:] else "nothing to compare"
             raise UsageError(
-                f"{config}: {'two prompts at most' if request.prompts[2:] else 'nothing to compare'}",
+                f"{config}: {what}",
                 "--against REVISION compares its prompt with that of a git revision; two --prompt "
                 "FILE compare the first with the second",
             )
