@@ -32,15 +32,14 @@ def print_ledger(view: Mapping[str, Any], page: Page) -> None:
 
 
 def _build_uses(uses: list[Mapping[str, Any]]) -> Table:
-    titles = ("use", "date", "claimed", "p below", "compared", "run")
+    titles = ("use", "run", "claimed", "p below", "compared")  # a run's name has its date
     rows = [
         (
-            str(use["number"]),
-            use["at"][:10],
+            "" if use["repeats"] else str(use["number"]),  # a repeat is no use
+            printable(use["run"]),
             _name_claim(use),
             format_p(use["threshold"]),
             printable(f"{_shorten(use['start'])} → {_shorten(use['winner'])}"),
-            printable(use["run"]),
         )
         for use in uses
     ]
