@@ -281,8 +281,10 @@ def sweep(seed: int, tasks: int, spread: float = 0.05, copies: bool = False) -> 
         for _ in range(3):
             won = [_right(chance, each, min(0.99, max(0.01, 0.6 + gain))) for each in hard]
             words = TEMPLATES[task] if copies else f"task {'abcdefghijklmnopqrst'[task]}, {{}}"
+            asks = "What are {} pears and {} apples?" if copies else "question {}"
             gains = {
-                QuestionKey(words.format(f"question {i}"), "t", 0): float(after) - float(before)
+                QuestionKey(words.format(asks.format(i, i * i)), "t", 0): float(after)
+                - float(before)
                 for i, (before, after) in enumerate(zip(start, won, strict=True))
             }
             measured.append((f"task{task}", gains))

@@ -18,6 +18,9 @@ FEWEST = 8
 """Questions in common without which nothing is known."""
 TEMPLATE = 0.9
 """A word in this share of a task's questions is no part of what tells them apart."""
+LEAST_WORDS = 2
+"""Words of its own without which a question is known by its template's words, too: "question 7" of
+two tasks is no question in common."""
 _RELATED = 0.3
 """Of the words of two tasks, the share in common without which they are not compared."""
 
@@ -78,7 +81,8 @@ class _Task:
         self.vocabulary = spread.keys() - self.template
 
     def ask(self, key: QuestionKey, template: Collection[str]) -> Asked:
-        return tuple(word for word in self._words[key] if word not in template), key.target
+        own = tuple(word for word in self._words[key] if word not in template)
+        return own if len(own) >= LEAST_WORDS else tuple(self._words[key]), key.target
 
     def asks_as(self, other: _Task) -> bool:
         fewer = min(len(self.vocabulary), len(other.vocabulary))

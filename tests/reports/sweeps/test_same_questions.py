@@ -118,3 +118,11 @@ def test_the_interval_of_a_square_takes_groups_as_a_whole() -> None:
         assert wide.gain.interval.low < narrow.gain.interval.low
     (measured,) = measure_cells([cell("x", grouped)])
     assert {*measured.groups.values()} == {"a", "b"}
+
+
+def test_numbered_questions_of_two_tasks_are_not_the_same() -> None:
+    tasks = {
+        task: [QuestionKey(f"{task}, question {number}", "yes", 0) for number in range(100)]
+        for task in ("taxes", "animals")
+    }
+    assert find_same_tasks(tasks, {}) == {"taxes": "taxes", "animals": "animals"}
