@@ -75,8 +75,8 @@ def answers(
             answer=answer,
             score=score,
             finish_reason="stop",
-            prompt_tokens=100,
-            completion_tokens=20,
+            prompt_tokens=0 if via == "cache" else 100,  # the cache knows of none
+            completion_tokens=0 if via == "cache" else 20,
             usd=usd,
             seconds=0.5,
             via=via,

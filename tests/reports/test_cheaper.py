@@ -119,13 +119,11 @@ def judge_used(state: RunState, threshold: float) -> tuple[Verdict, dict[str, An
     return judge_costs(judge(state, start, best, use), state, (start, best))
 
 
-@pytest.mark.parametrize(("threshold", "outcome"), [(0.05, "worse"), (1e-4, "not_distinguishable")])
-def test_what_is_refuted_does_not_depend_on_how_often_the_rows_were_used(
-    threshold: float, outcome: str
-) -> None:
+@pytest.mark.parametrize("threshold", [0.05, 1e-4])
+def test_what_is_refuted_does_not_depend_on_how_often_the_rows_were_used(threshold: float) -> None:
     # 8 of 400 lost, none gained: mid-p = 1/256.
     verdict, keys = judge_used(pruned(wrong=8, margin=5.0), threshold)
-    assert (verdict.outcome, verdict.headline) == (outcome, "pruned")
+    assert (verdict.outcome, verdict.headline) == ("worse", "pruned")
     assert keys["not_worse"]["p_value"] < 0.01
     assert keys["not_worse"]["proven"]
     assert "not refuted" not in verdict.sentence
