@@ -17,7 +17,7 @@ from opro_cli.core.run.selection import (
     select_finalists,
     select_for_dev,
 )
-from opro_cli.core.run.state import RunState, is_again
+from opro_cli.core.run.state import AGAIN, RunState, is_again
 from opro_cli.core.scale import SHARE
 from opro_cli.core.task.example import Split
 
@@ -140,7 +140,12 @@ def _list_side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Qu
     questions, and of the prompts on each, is drawn from the run's seed. A prompt that is asked a
     second time gets each question a quarter of all questions after the first time, so that a
     change of the scorer meanwhile is seen.
+
+    Its second time stands right behind its first one, with another question. So no prompt comes
+    behind itself for the first time more often than others do: some servers answer a prompt that
+    they have just seen in another way. A run that began before journal format 8 draws its place.
     """
+    behind = state.began_with(8)
     compared = [candidate for candidate in candidates if not is_again(candidate)]
     repeated = [candidate for candidate in candidates if is_again(candidate)]
     total = state.sizes["test"]
@@ -149,15 +154,31 @@ def _list_side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Qu
     questions: list[Question] = []
     for turn in range(total + later):
         asked = [(candidate, order[turn]) for candidate in compared] if turn < total else []
-        if turn >= later:
-            asked += [(candidate, order[turn - later]) for candidate in repeated]
+        again = [(each, order[turn - later]) for each in repeated] if turn >= later else []
+        if not behind:
+            asked += again
         rng.shuffle(asked)
         questions += [
             Question(candidate.id, "test", index)
-            for candidate, index in asked
+            for candidate, index in (_put_behind(asked, again) if behind else asked)
             if index not in candidate.answers["test"].by_question
         ]
     return tuple(questions)
+
+
+Turn = list[tuple[Candidate, int]]
+"""Candidates with the question that each is asked."""
+
+
+def _put_behind(asked: Turn, again: Turn) -> Turn:
+    """Return a turn with each second time behind the first time of its prompt, or at the end."""
+    second = {each.id.removeprefix(AGAIN): (each, index) for each, index in again}
+    turn: Turn = []
+    for candidate, index in asked:
+        turn.append((candidate, index))
+        if candidate.id in second:
+            turn.append(second.pop(candidate.id))
+    return [*turn, *second.values()]
 
 
 def _list_unfinished(state: RunState) -> list[Candidate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -102,3 +103,20 @@ def test_prompts_of_an_evaluation_are_asked_side_by_side_too() -> None:
     for place in range(0, 12, 2):
         assert questions[place].index == questions[place + 1].index
         assert questions[place].candidate != questions[place + 1].candidate
+
+
+def test_a_second_time_stands_behind_the_first_time_of_its_prompt() -> None:
+    questions = planned(at_the_test(40, format_version=8))
+    assert sorted(map(str, questions)) == sorted(map(str, planned(at_the_test(40))))
+    last = max(n for n, q in enumerate(questions) if q.candidate == BEST)
+    pairs = [*pairwise(questions[: last + 1])]
+    second = [before.candidate for before, q in pairs if q.candidate == AGAIN + START]
+    assert second == [START] * 30  # the last quarter comes behind all others
+
+
+def test_of_two_prompts_none_comes_behind_itself_more_often() -> None:
+    questions = planned(at_the_test(400, format_version=8))
+    pairs = pairwise([q.candidate for q in questions if q.candidate != BASELINE])
+    behind = [who for before, who in pairs if before.removeprefix(AGAIN) == who]
+    # One turn in four for each: 100, and three standard deviations of 8.7.
+    assert all(74 <= behind.count(who) <= 126 for who in (START, BEST))

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from opro_cli.core.settings.settings import SplitSettings
 from opro_cli.core.splits import cut_splits
 from opro_cli.core.task.example import SPLITS, Split
-from tests.simulations.rows import Row, Verdict, same_as_last, sweep_copies, verdict_of
+from tests.simulations.rows import Row, Verdict, sweep_copies, verdict_of
 from tests.simulations.server import SHARED, Asked, Server, cut_at, normal, run_once
 
 
@@ -112,6 +112,4 @@ GROUPS: Mapping[str, Row] = {
 }
 KNOWN: Mapping[str, Row] = {
     "rows of 20 documents, no task.data.group": ungrouped_20,
-    # The start prompt is asked twice, and so is behind itself more often than others: "worse".
-    "order: .55, and .70 for the prompt of the last call": same_as_last,
 }

@@ -330,6 +330,7 @@ DRIFT: Mapping[str, Row] = {
     ".50 and .70 in turns of 100 calls": alternating_blocks,
     "order: .50 and .70 in turns of one call": every_second_call,
     "order: .55, and .75 for a question seen before": asked_before,
+    "order: .55, and .70 for the prompt of the last call": same_as_last,
     "an old cache: .60 then, .72 now": old_cache,
 }
 OTHER: Mapping[str, Row] = {
