@@ -323,7 +323,8 @@ class Problem(Protocol):
 class TestLedger(Protocol):
     """The record of which sets of test rows verdicts have used. It never raises.
 
-    One that cannot be read or written gives a use the level of a first one, and says why.
+    One that cannot be read gives a use the level of a first one; one that cannot be written counts
+    the uses that it has and records no more. Both say why.
     """
 
     def draw(self, start: Candidate, winner: Candidate, rows: Sequence[str]) -> DrawnUse:

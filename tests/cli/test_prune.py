@@ -87,6 +87,20 @@ def test_the_idle_parts_go(opro: Opro, padded: str, folder: Path, scorer: Script
     assert "Score against cost" in (run / "report.html").read_text()
 
 
+def test_questions_too_few_for_the_margin_are_refused(
+    opro: Opro, padded: str, folder: Path, scorer: ScriptedModel
+) -> None:
+    before = sorted((folder / "runs").iterdir())
+    said = opro("prune", padded, "--margin", "2")
+    assert said.code == 2
+    assert "11 train and dev questions cannot show that a shorter prompt loses less" in said.err
+    margin = said.err.partition("--margin ")[2].split()[0]
+    assert sorted((folder / "runs").iterdir()) == before
+    assert not scorer.requests
+    assert int(margin) <= int(LAX[1])  # which is enough for all other tests
+    assert opro("prune", padded, "--margin", str(int(margin) - 1)).code == 2
+
+
 def test_what_was_answered_before_is_not_asked_again(
     opro: Opro, padded: str, scorer: ScriptedModel
 ) -> None:

@@ -20,6 +20,7 @@ from opro_cli.core.stats.sequential import (
     Look,
     Spending,
     compute_levels,
+    count_least_rows,
     count_rows_needed,
     look_at,
     make_design,
@@ -47,6 +48,19 @@ def test_bounds_are_the_published_ones(spending: Spending, published: tuple[floa
     """Those of Lan and DeMets for five looks and .025, as their program and others print them."""
     bounds = [z_of(1 - level) for level in compute_levels(FIFTHS, spending, 0.025)]
     assert bounds == pytest.approx(published, abs=2e-4)
+
+
+@pytest.mark.parametrize("margin", [0.05, 0.1, 0.3])
+def test_equal_answers_rule_out_a_loss_from_the_least_rows_on(margin: float) -> None:
+    rows = count_least_rows(margin)
+    assert look_last(rows, margin) == "not_worse"
+    assert look_last(rows - 1, margin) == ""
+
+
+def look_last(rows: int, margin: float) -> str:
+    """What the last look says of two prompts whose answers are the same."""
+    equal = Differences((0.0,) * rows, (0.0,) * rows)
+    return look_at(equal, margin=margin, rows=rows, level=make_design(rows).levels[-1]).decision
 
 
 def test_the_first_look_spends_its_share_and_a_single_one_all() -> None:

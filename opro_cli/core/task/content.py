@@ -47,11 +47,8 @@ def digest_set(rows: Iterable[str]) -> str:
 
 def digest_answers(rows: Sequence[str], answers: Sequence[object]) -> str:
     """Return a digest of the answers to rows, whatever their order; one of them for each row."""
-    return _digest("\n".join(sorted(f"{row} {answer!r}" for row, answer in _pair(rows, answers))))
-
-
-def _pair(rows: Sequence[str], answers: Sequence[object]) -> Iterable[tuple[str, object]]:
-    return zip(rows, answers, strict=True)
+    pairs = zip(rows, answers, strict=True)
+    return _digest("\n".join(sorted(f"{row} {answer!r}" for row, answer in pairs)))
 
 
 def _digest_row(example: Example, before: str, behind: str) -> str:
