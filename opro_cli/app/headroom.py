@@ -18,7 +18,7 @@ from opro_cli import wiring
 from opro_cli.app.evaluate import compute_digest
 from opro_cli.app.ledger import find_next_use
 from opro_cli.app.optimize import describe_parts
-from opro_cli.app.probed import FOLDER, describe_probe, measure_spend
+from opro_cli.app.probed import FOLDER, choose_drafts, describe_probe, measure_spend
 from opro_cli.app.session import hash_weights_of, list_part_folders, work_on
 from opro_cli.app.startable import require_startable
 from opro_cli.config.overrides import parse_override
@@ -29,7 +29,7 @@ from opro_cli.core.settings.models import is_computed_here
 from opro_cli.core.settings.settings import PRUNE, BudgetSettings, Settings
 from opro_cli.core.task.example import Example, Split, fingerprint_examples, list_groups
 from opro_cli.datasets.loading import LoadedData, settle_labels
-from opro_cli.errors import Interrupted, RunExistsError, RunFolderError, UsageError
+from opro_cli.errors import Interrupted, OproError, RunExistsError, RunFolderError, UsageError
 from opro_cli.loop.probe import ProbeShape, choose_shape, plan_probe
 from opro_cli.models.accounts import list_prices
 from opro_cli.ports import Observer
@@ -439,4 +439,15 @@ def probe_first(  # noqa: PLR0913 - all but three are keywords
     if not names:
         return {}
     spent = list(found.spent) if found else []
-    return describe_probe(names, found.headroom.outcome if found else None, spent)
+    outcome = found.headroom.outcome if found else None
+    drafts = () if settings.search.strategy == "list" else _choose_drafts(runs_dir, names)
+    return describe_probe(names, outcome, spent, drafts)
+
+
+def _choose_drafts(runs_dir: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the best prompts of some probes; those that are gone, or damaged, have none."""
+    states = []
+    for name in names:
+        with suppress(OproError):
+            states.append(read_run(runs_dir / FOLDER / name).state)
+    return choose_drafts(states)

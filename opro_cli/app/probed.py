@@ -1,8 +1,8 @@
-"""The answers and the spend of the probe before a run, as its run.json names them."""
+"""What a run has of the probe before it, as its run.json names it: answers, prompts and spend."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,12 @@ from msgspec.structs import asdict, replace
 
 from opro_cli.calls.budget import read_clock
 from opro_cli.core.run.answer_costs import PICO, RECALLED, ReplyCost, add_reply_cost, sum_costs
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.deciding import measure_mean
 from opro_cli.core.run.events import Answered, Event, FirstReply, Probed
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import CUT, Split, is_filtered
+from opro_cli.core.task.prompt import encode_form
 from opro_cli.errors import OproError
 from opro_cli.store.journal import read_numbered_events
 
@@ -20,10 +23,15 @@ Asked = tuple[str, Split, int]
 """Candidate, split and question."""
 FOLDER = "headroom"
 """Where probes are kept in the folder of the runs, out of the way of their names."""
+MOST_DRAFTS = 4
+"""Prompts of a probe that a search tries."""
 
 
 def describe_probe(
-    folders: list[str], outcome: str | None = None, spent: list[Probed] | None = None
+    folders: list[str],
+    outcome: str | None = None,
+    spent: list[Probed] | None = None,
+    drafts: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what run.json says of the probes that a run takes its answers from.
 
@@ -31,11 +39,37 @@ def describe_probe(
         folders: Their names.
         outcome: What the last one of them found; None where the command made none.
         spent: What it cost in this command.
+        drafts: Their best instructions, which the search tries first.
     """
     plain = [
         {key: value for key, value in asdict(each).items() if key != "at"} for each in spent or ()
     ]
-    return {"headroom": {"folders": folders, "outcome": outcome, "spent": plain}}
+    probe = {"folders": folders, "outcome": outcome, "spent": plain, "drafts": list(drafts)}
+    return {"headroom": probe}
+
+
+def list_drafts(identity: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the instructions of the probe that a run tries first."""
+    return tuple((identity.get("headroom") or {}).get("drafts", ()))
+
+
+def choose_drafts(states: Iterable[RunState]) -> tuple[str, ...]:
+    """Return the best instructions of some probes: those that they asked the most rows.
+
+    Worked examples and other positions are for the user to take, in the config.
+    """
+    chosen: dict[str, None] = {}
+    for state in states:
+        tried = [*state.of_step(1), *state.pending.values()]
+        worded = [each for each in tried if not encode_form(each.content)]
+        worded.sort(key=_rank, reverse=True)
+        chosen |= dict.fromkeys(each.instruction for each in worded[:MOST_DRAFTS])
+    return tuple(chosen)
+
+
+def _rank(candidate: Candidate) -> tuple[int, float]:
+    rows = len(candidate.answers["train"].by_question)
+    return rows, measure_mean(candidate, "train") if rows else 0.0
 
 
 def list_probed(identity: Mapping[str, Any]) -> list[Probed]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.app.probed import list_probed, read_known
+from opro_cli.app.probed import list_drafts, list_probed, read_known
 from opro_cli.config.overrides import parse_override
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
@@ -62,6 +62,7 @@ from opro_cli.store.use_ledger import (
     describe_trouble,
     find_ledger_path,
 )
+from opro_cli.strategies.headroom import ProbedStrategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +147,15 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
         sources = list_part_folders(run.identity)
         parts = wiring.assemble(settings, run.examples, sources, cached=cached, supplied=supplied)
         parts.replies.update(read_needed_replies(parts.strategy, folder))
+        drafts = list_drafts(run.identity)
+        strategy = ProbedStrategy(parts.strategy, drafts) if drafts else parts.strategy
         runner = Runner(
             settings=settings,
             examples=run.examples,
             state=run.state,
             models=parts.models,
             evaluator=parts.evaluator,
-            strategy=parts.strategy,
+            strategy=strategy,
             journal=journal,
             observers=observers,
             prices=parts.prices,

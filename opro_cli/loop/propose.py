@@ -108,7 +108,8 @@ class Proposing:
         except OproError:
             raise
         except Exception as error:
-            if type(self.strategy).__module__.startswith("opro_cli."):
+            asked = getattr(self.strategy, "inner", self.strategy)  # of the strategies/headroom
+            if type(asked).__module__.startswith("opro_cli."):
                 raise
             raise RunError(
                 f"search.strategy {self.strategy.name} failed in {method}: "
@@ -155,7 +156,7 @@ class Proposing:
         temperature = call.ask.temperature
         if temperature is None:
             temperature = settings.temperature_at(call.step, search.steps)
-        seed = derive_seed(search.seed, "propose", call.step, call.samples[0])
+        seed = derive_seed(search.seed, call.ask.draw, call.step, call.samples[0])
         request = ChatRequest(
             call.ask.messages,
             temperature,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
@@ -169,7 +169,26 @@ def _describe_answer(task: TaskSettings, labels: Sequence[str]) -> str:
     return _ANSWERS.get(kind, "the answer itself")
 
 
-class HeadroomStrategy(Strategy):
+class _Around(Strategy):
+    """A strategy that adds to another one, which reads all replies and rejects candidates."""
+
+    def __init__(self, inner: Strategy) -> None:
+        self.inner, self.name = inner, inner.name
+        self.Options, self.needs = inner.Options, inner.needs
+
+    def read(self, reply: str, ask: Ask, *, cut: bool = False) -> Sequence[Content | str]:
+        """Return the candidates that the other strategy reads in a reply."""
+        if "cut" in inspect.signature(self.inner.read).parameters:
+            read: Sequence[Content | str] = self.inner.read(reply, ask, cut=cut)  # type: ignore[call-arg]
+            return read
+        return self.inner.read(reply, ask)
+
+    def reject(self, candidate: Content, view: SearchView) -> str:
+        """Return why the other strategy would not score a candidate."""
+        return self.inner.reject(candidate, view)
+
+
+class HeadroomStrategy(_Around):
     """Tries the kinds, and the first proposals of the search's own strategy, in one step.
 
     Attributes:
@@ -178,11 +197,9 @@ class HeadroomStrategy(Strategy):
         proposals: How many of its proposals are tried.
     """
 
-    name = "headroom"
-
     def __init__(self, kinds: Sequence[Kind], inner: Strategy, proposals: int) -> None:
-        self.kinds, self.inner, self.proposals = tuple(kinds), inner, proposals
-        self.Options, self.needs = inner.Options, inner.needs
+        super().__init__(inner)
+        self.name, self.kinds, self.proposals = "headroom", tuple(kinds), proposals
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
         """Return all of them in the first step, and end the search in the second."""
@@ -192,7 +209,10 @@ class HeadroomStrategy(Strategy):
         return [*drafts, *self._take_first(view)]
 
     def _take_first(self, view: SearchView) -> list[Ask | Draft]:
-        """Return the first proposals of the search's own strategy."""
+        """Return the first proposals of the search's own strategy, drawn anew.
+
+        Else the search would be given the same proposals, where its requests are the same.
+        """
         if not self.proposals:
             return []
         proposed = self.inner.propose(view, 1)
@@ -203,20 +223,27 @@ class HeadroomStrategy(Strategy):
             if left <= 0:
                 break
             taken.append(
-                Ask(each.messages, samples, each.temperature, each.parents)
-                if isinstance(each, Ask)
-                else each
+                replace(each, samples=samples, draw="probe") if isinstance(each, Ask) else each
             )
             left -= samples
         return taken
 
-    def read(self, reply: str, ask: Ask, *, cut: bool = False) -> Sequence[Content | str]:
-        """Return the candidates that the search's own strategy reads in a reply."""
-        if "cut" in inspect.signature(self.inner.read).parameters:
-            read: Sequence[Content | str] = self.inner.read(reply, ask, cut=cut)  # type: ignore[call-arg]
-            return read
-        return self.inner.read(reply, ask)
 
-    def reject(self, candidate: Content, view: SearchView) -> str:
-        """Return why the search's own strategy would not score a candidate."""
-        return self.inner.reject(candidate, view)
+class ProbedStrategy(_Around):
+    """A search that has been probed: in its first step it tries the best of the probe, too.
+
+    Attributes:
+        inner: The strategy of the search.
+        drafts: Instructions of the probe.
+    """
+
+    def __init__(self, inner: Strategy, drafts: Sequence[str]) -> None:
+        super().__init__(inner)
+        self.drafts = tuple(drafts)
+
+    def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
+        """Return the proposals of the search, in the first step behind those of the probe."""
+        proposed = self.inner.propose(view, step)
+        if step > 1 or isinstance(proposed, End):
+            return proposed
+        return [*map(Draft, self.drafts), *proposed]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ from opro_cli import wiring
 from opro_cli.app import headroom
 from opro_cli.cli import probe
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.events import Probed
+from opro_cli.core.run.events import Probed, Proposed
 from opro_cli.core.stats.intervals import find_least_gain
 from opro_cli.core.task.content import digest_rows
 from opro_cli.reports import headroom as judging
@@ -66,7 +67,7 @@ def test_it_says_what_it_found_and_exits_with_0(opro: Opro, wide: Path) -> None:
     first = said.out.splitlines()[0]
     assert first.startswith(("go: ", "no: ", "cannot tell: "))
     assert "names the answers" in said.out
-    assert "112 calls, 13 of which the search will not make again" in said.out
+    assert "93 calls, 13 of which the search will not make again" in said.out
     assert "at most 150 calls" in said.err
     assert "no runs" in opro("runs").out + opro("runs").err  # it is none of them
 
@@ -207,12 +208,28 @@ def test_the_search_that_follows_asks_nothing_twice(
         assert "headroom:" in said.err  # said again, though nothing was asked again
 
 
+def test_the_search_tries_the_best_prompts_of_its_probe_first(
+    opro: Opro, probes: Path, model: ShuffledModel
+) -> None:
+    tried = opro("check", "c.yaml", "--headroom", "--json").data["headroom"]["tried"]
+    said = opro("optimize", "c.yaml", "--json")
+    run = only_run_of(probes.parent)
+    drafts = json.loads((run / "run.json").read_text())["headroom"]["drafts"]
+    most = max(each["rows"] for each in tried)
+    assert 1 <= len(drafts) <= 4
+    assert {each["instruction"] for each in tried if each["rows"] == most} <= {*drafts}
+    proposed = [e for e in read_events(run / "events.jsonl") if isinstance(e, Proposed)]
+    first = [text for each in proposed if each.step == 1 for text in each.instructions]
+    assert first[: len(drafts)] == drafts
+    # A resume tries the same, also where the probe is gone.
+    shutil.rmtree(probes)
+    assert said.code == opro("resume", run.name).code == 0
+
+
 def test_without_the_folder_of_the_probe_a_warm_scorer_is_asked_again(
     opro: Opro, probes: Path, model: ShuffledModel
 ) -> None:
     """What the test before this one rests on."""
-    import shutil
-
     change(probes.parents[1], "scorer}", "scorer, temperature: 0.7}")
     opro("check", "c.yaml", "--headroom")
     shutil.rmtree(probes)

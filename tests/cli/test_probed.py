@@ -135,9 +135,10 @@ def test_a_search_with_a_probe_knows_the_costs_that_one_without_knows(
         assert bool(state.spend_of("scorer").taken) is bool(number)
         costs = {c.id: c.answers["train"].costs for c in state.candidates.values()}
         assert all(each.tokens and each.usd for each in costs.values())
-        figures = {each: (cost.tokens, cost.usd) for each, cost in costs.items()}
-        found.append((figures, said.data["best"]["instruction"]))
-    assert found[0] == found[1]
+        found.append({each: (cost.tokens, cost.usd) for each, cost in costs.items()})
+    both = found[0].keys() & found[1].keys()  # a probe's best prompts are in its search alone
+    assert len(both) > 1
+    assert {each: found[0][each] for each in both} == {each: found[1][each] for each in both}
 
 
 def test_repeats_count_in_the_calls_of_a_probe(

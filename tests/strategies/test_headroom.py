@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.settings.settings import DataSettings, TaskSettings
-from opro_cli.core.task.prompt import Demo, Layout
-from opro_cli.strategies.headroom import BARE, Kind, build_kinds
+from opro_cli.core.task.prompt import Demo, Layout, Prompt
+from opro_cli.ports import Strategy
+from opro_cli.strategies.headroom import BARE, Kind, ProbedStrategy, build_kinds
 
 START = "Let's solve the problem."
 
@@ -90,3 +92,32 @@ def test_none_has_a_digit_or_a_tag() -> None:
     for answer in ("number", "choice", "json"):
         for kind in kinds_of(answer=answer):
             assert not any(sign.isdigit() or sign in "<>" for sign in kind.prompt.text)
+
+
+class Short(Strategy):
+    """Asks for one sample in each of two steps, and is told of replies that were cut."""
+
+    name = "short"
+    needs = frozenset({"failures"})
+    ask = Ask(())
+
+    def propose(self, view: SearchView, step: int) -> list[Ask | Draft] | End:
+        return End("enough") if step > 2 else [self.ask]
+
+    def read(self, reply: str, ask: Ask, *, cut: bool = False) -> list[str]:
+        return [f"{reply} (cut)" if cut else reply]
+
+    def reject(self, candidate: Any, view: SearchView) -> str:
+        return "never"
+
+
+def test_the_best_of_a_probe_are_tried_first_beside_the_proposals_of_the_search() -> None:
+    view: Any = None
+    inner = Short()
+    probed = ProbedStrategy(inner, ("One.", "Two."))
+    assert probed.propose(view, 1) == [Draft("One."), Draft("Two."), inner.ask]
+    assert probed.propose(view, 2) == [inner.ask]
+    assert probed.propose(view, 3) == End("enough")
+    assert (probed.name, probed.needs, probed.Options) == ("short", inner.needs, None)
+    assert probed.read("x", inner.ask, cut=True) == ["x (cut)"]
+    assert probed.reject(Prompt("x"), view) == "never"

@@ -32,12 +32,15 @@ class Ask:
         samples: The number of different replies that are wanted.
         temperature: Of this request; None for the config's.
         parents: Ids of the candidates that the replies are made from.
+        draw: What is drawn beside the step and the sample, so that the same request elsewhere is
+            answered with the same reply only where this is equal.
     """
 
     messages: tuple[Message, ...]
     samples: int = 1
     temperature: float | None = None
     parents: tuple[str, ...] = ()
+    draw: str = "propose"
 
 
 @dataclass(frozen=True, slots=True)
