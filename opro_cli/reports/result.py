@@ -221,8 +221,11 @@ def serialize_candidates(state: RunState) -> list[dict[str, Any]]:
 
 def _count_stopped_early(state: RunState) -> dict[str, int]:
     """Count the candidates that lost their race and the train questions this saved."""
-    train = [candidate.answers["train"] for candidate in state.candidates.values()]
-    left = [state.sizes["train"] - len(a.by_question) for a in train if a.estimate is not None]
+    left = [
+        state.count_missing(candidate, "train")
+        for candidate in state.candidates.values()
+        if candidate.answers["train"].estimate is not None
+    ]
     return {"candidates": len(left), "questions_not_asked": sum(left)}
 
 
