@@ -40,6 +40,7 @@ from opro_cli.reports.labels import (
 )
 from opro_cli.reports.paired import compare_candidates
 from opro_cli.reports.problem import describe_problem, read_problem
+from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.proposals import NOTHING_TRIED, describe_untried, serialize_proposals
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.requests import blame_limit, describe_requests
@@ -312,6 +313,7 @@ def serialize_candidate(candidate: Candidate, state: RunState) -> dict[str, Any]
     leaks = state.leaks_of(candidate.instruction)
     return {
         "instruction": candidate.instruction,
+        **serialize_form(candidate),
         "step": candidate.step,
         "leaks": [asdict(leak) for leak in leaks],
         "scores": {split: serialize_score(candidate.score(split)) for split in SPLITS},

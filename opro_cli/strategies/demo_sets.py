@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TypeVar
 
 from opro_cli.core.draws import Random
@@ -88,9 +89,11 @@ class Composer:
         """
         parents = [(each, score) for each, score in self.tried if _read_prompt(each).demos]
         if not parents:
-            return self._begin(number), ()
+            prompt = self._begin(number)
+            return prompt, self._find_base(prompt)
         if self.rng.random() < FRESH:
-            return self._draw(), ()
+            prompt = self._draw()
+            return prompt, self._find_base(prompt)
         best = parents[:PARENTS]
         parent = draw(self.rng, [each for each, _ in best], [score for _, score in best])
         return self._change(_read_prompt(parent)), (parent.id,)
@@ -138,6 +141,11 @@ class Composer:
             demo = self.rows.pick(demos, self.rng, replies=replies, without=gone)
             demos[at:at] = [demo] if demo else []
         return _show(parent, demos, turns=turns)
+
+    def _find_base(self, prompt: Prompt) -> tuple[str, ...]:
+        """Return the id of the best prompt tried with the same instruction, if there is any."""
+        same = (each.id for each, _ in self.tried if each.instruction == prompt.text)
+        return tuple(islice(same, 1))
 
     def _choose(self, kind: str, among: Sequence[T]) -> T:
         return draw(self.rng, among, [self.rows.worth.get((kind, each), 0.0) for each in among])
