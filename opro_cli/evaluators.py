@@ -229,7 +229,7 @@ def show_demo(
             f"{demo.shown}, and there is none",
             'a strategy that shows replies says so with needs = frozenset({"demos"})',
         )
-    return example.input, reply
+    return example.input, reply.strip()
 
 
 class OutsideEvaluator:
