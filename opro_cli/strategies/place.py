@@ -14,11 +14,13 @@ from itertools import product
 
 from opro_cli.core.run.candidates import Candidate, make_candidate_id
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
+from opro_cli.core.task.chat import POSITIONS as LAYOUTS
 from opro_cli.core.task.example import Position
 from opro_cli.core.task.prompt import Content, Layout, Prompt, PromptFormat, encode_form
 from opro_cli.ports import Strategy
 
-POSITIONS: tuple[Position, ...] = ("before_Q", "Q_begin", "Q_end", "system", "A_begin")
+ELSEWHERE: tuple[Position, ...] = ("before_Q", "Q_begin", "Q_end", "system")
+"""Where an instruction may be put: at the beginning of an answer stands what was written for it."""
 OTHERS = 3
 """The best layouts of the first start prompt, which are tried with the other start prompts."""
 
@@ -72,19 +74,20 @@ def list_layouts(prompt: Prompt, form: PromptFormat, *, roles: bool) -> Iterator
 
     Args:
         prompt: Its instruction may be empty, and stands nowhere then.
-        form: Of the config. At the beginning of an answer stands only what was written for it.
+        form: Of the config.
         roles: The scorer tells messages apart.
     """
-    positions = [
-        position
-        for position in POSITIONS
-        if (roles or position != "system") and (position != "A_begin" or form.position == position)
-    ]
-    if not prompt.text.strip():
-        positions = [form.position]
+    positions = [form.position]
+    if prompt.text.strip():
+        positions += [each for each in ELSEWHERE if roles or each != "system"]
     turns = (None, True) if prompt.demos and roles else (None,)
+    seen = set()
     for position, markers, demo_turns in product(positions, (True, False), turns):
-        if markers or position != "A_begin":  # which has no answer line without them
+        if position == "A_begin" and not markers:  # there is no answer line without them
+            continue
+        said = LAYOUTS[position, markers], demo_turns
+        if said not in seen:
+            seen.add(said)
             yield Layout(
                 None if position == form.position else position,
                 None if markers == form.qa_markers else markers,

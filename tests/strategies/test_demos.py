@@ -84,7 +84,7 @@ def new_run(
     settings = replace(settings, task=replace(settings.task, labels=(("+", "+"), ("-", "-"))))
     examples = make_rows()
     state = RunState.at_start(settings.search, examples, settings.task)
-    replies = {
+    replies: dict[tuple[str, Split, int], str] = {
         (event.candidate, event.split, event.question): event.text
         for event in past
         if isinstance(event, Answered) and event.split == "train"

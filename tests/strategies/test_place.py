@@ -63,13 +63,12 @@ def layouts(run: Runner, text: str, step: int) -> list[Layout]:
     return [each.layout for each in contents if isinstance(each, Prompt) and each.text == text]
 
 
-async def test_seven_other_layouts_are_tried_and_then_the_search_ends() -> None:
+async def test_six_other_layouts_are_tried_and_then_the_search_ends() -> None:
     run = new_run()
     await finish(run)
     assert layouts(run, "Add.", 1) == [
-        Layout("before_Q"),
-        Layout("before_Q", qa_markers=False),
         Layout(qa_markers=False),
+        Layout("before_Q"),  # without markers it says what stands above
         Layout("Q_end"),
         Layout("Q_end", qa_markers=False),
         Layout("system"),
@@ -127,12 +126,12 @@ async def test_a_run_killed_at_any_of_twenty_moments_ends_the_same() -> None:
 @pytest.mark.parametrize(
     ("prompt", "form", "roles", "expected"),
     [
-        (Prompt("x"), FORM, True, 8),
-        (Prompt("x"), FORM, False, 6),  # a system message would be the first words of the text
-        (Prompt("x"), replace(FORM, position="A_begin"), True, 9),  # not without its answer line
+        (Prompt("x"), FORM, True, 7),
+        (Prompt("x"), FORM, False, 5),  # a system message would be the first words of the text
+        (Prompt("x"), replace(FORM, position="A_begin"), True, 8),  # not without its answer line
         (Prompt(""), FORM, True, 2),  # nothing stands anywhere
-        (Prompt("x", (Demo(0),)), FORM, True, 16),
-        (Prompt("x", (Demo(0),)), FORM, False, 6),
+        (Prompt("x", (Demo(0),)), FORM, True, 14),
+        (Prompt("x", (Demo(0),)), FORM, False, 5),
     ],
 )
 def test_what_the_scorer_cannot_carry_is_no_layout(
