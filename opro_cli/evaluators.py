@@ -186,7 +186,8 @@ def choose_form(candidate: Content, form: PromptFormat) -> PromptFormat:
     own = candidate.layout
     if form.chat is None:
         form = form if own.position is None else replace(form, position=own.position)
-        return form if own.qa_markers is None else replace(form, qa_markers=own.qa_markers)
+        form = form if own.qa_markers is None else replace(form, qa_markers=own.qa_markers)
+        return replace(form, demo_turns=bool(own.demo_turns))
     if own != Layout():
         raise RunError(
             "a candidate has a layout of its own, and task.prompt says where everything stands",
@@ -228,7 +229,7 @@ def show_demo(
             f"{demo.shown}, and there is none",
             'a strategy that shows replies says so with needs = frozenset({"demos"})',
         )
-    return example.input, reply
+    return example.input, reply.strip()
 
 
 class OutsideEvaluator:

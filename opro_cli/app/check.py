@@ -34,7 +34,7 @@ from opro_cli.core.settings.differences import (
 )
 from opro_cli.core.settings.prompts import FILE
 from opro_cli.core.settings.settings import (
-    PRUNE,
+    ASKING_NONE,
     UNUSED,
     OptimizerSettings,
     ScorerSettings,
@@ -273,7 +273,7 @@ def note_next_use(use: NextUse) -> list[str]:
 def describe_limits(settings: Settings) -> list[str]:
     """Return where a rewrite as long as the start prompt would be dropped or cut."""
     search, optimizer = settings.search, settings.optimizer
-    asks_none = search.strategy in ("list", PRUNE)
+    asks_none = search.strategy in ASKING_NONE
     if settings.task.problem is not None or not search.steps or asks_none:
         return []
     from opro_cli.reports.costs import estimate_tokens

@@ -26,7 +26,7 @@ from opro_cli.core.labels import find_closed_set, get_kind
 from opro_cli.core.run.events import Probed
 from opro_cli.core.run.progress import count_calls, count_spared_calls
 from opro_cli.core.settings.models import is_computed_here
-from opro_cli.core.settings.settings import PRUNE, BudgetSettings, Settings
+from opro_cli.core.settings.settings import ASKING_NONE, PRUNE, BudgetSettings, Settings
 from opro_cli.core.task.example import Example, Split, fingerprint_examples, list_groups
 from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.errors import Interrupted, OproError, RunExistsError, RunFolderError, UsageError
@@ -121,10 +121,10 @@ def is_due(settings: Settings, data: LoadedData, folders: Sequence[Path]) -> boo
     """Return whether a search is large enough to be probed first without being asked.
 
     Not where the scorer is computed by opro itself, at no cost and in seconds; nor for the paper's
-    rules, which have their own course, nor for a list of prompts, which a race goes through anyhow.
+    rules, which have their own course, nor for prompts that no optimizer writes.
     """
     search = settings.search
-    if refuse_probe(settings) or search.rules == "paper" or search.strategy == "list":
+    if refuse_probe(settings) or search.rules == "paper" or search.strategy in ASKING_NONE:
         return False
     if is_computed_here(settings.scorer.model):
         return False

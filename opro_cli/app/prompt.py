@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -26,7 +27,7 @@ from opro_cli.errors import ResultError, UsageError, reason_of
 from opro_cli.evaluators import choose_form, show_demo
 from opro_cli.files import explain_refusal, read_file, write_atomically
 from opro_cli.reports.comparison import BEST, select_prompt
-from opro_cli.reports.prompts import WholePrompt
+from opro_cli.reports.prompts import WholePrompt, serialize_form
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from opro_cli.store.folders import Note, find_run
@@ -55,7 +56,8 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
     messages: tuple[Message, ...] = ()
     if settings.task.problem is None and settings.task.evaluator == "model":
         messages = _build_open_messages(run, candidate, settings)
-    return WholePrompt(run.name, candidate.step, candidate.instruction, messages)
+    form = serialize_form(candidate)
+    return WholePrompt(run.name, candidate.step, candidate.instruction, messages, form)
 
 
 def _build_open_messages(
@@ -84,6 +86,9 @@ class Application:
         found: The file's content as it is now.
         winner: Its content with the best prompt, in the file's own line breaks.
         why: Why it is this file, where there are several.
+        chat: The whole prompt as JSON, where it has worked examples or a layout, for which the file
+            has no place; empty for none. It goes into `chat_path`.
+        chat_found: The content of that file as it is now; empty for none.
     """
 
     run: str
@@ -92,6 +97,13 @@ class Application:
     found: bytes
     winner: bytes
     why: str
+    chat: bytes = b""
+    chat_found: bytes = b""
+
+    @property
+    def chat_path(self) -> Path:
+        """The file beside the other one for the whole prompt."""
+        return self.path.with_name(f"{self.path.name}.chat.json")
 
     @property
     def found_text(self) -> str:
@@ -105,8 +117,8 @@ class Application:
 
     @property
     def is_done(self) -> bool:
-        """The file has the best prompt already."""
-        return self.found == self.winner
+        """The files have the best prompt already."""
+        return self.found == self.winner and self.chat in (b"", self.chat_found)
 
     @property
     def is_changed(self) -> bool:
@@ -158,12 +170,24 @@ def plan_application(
         found = read_file(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read: {reason_of(error)}", by_hand) from None
-    if winner.form and note is not None:
-        note(
-            "worked examples and a layout of its own are no part of the file; `opro prompt` has all"
-        )
     written = fit_into_file(winner.instruction, found)
-    return Application(run.name, path, began_with, found, written, why if len(files) > 1 else "")
+    application = Application(
+        run.name, path, began_with, found, written, why if len(files) > 1 else ""
+    )
+    return _add_chat(application, run, winner, settings) if winner.form else application
+
+
+def _add_chat(
+    application: Application, run: RecordedRun, winner: Candidate, settings: Settings
+) -> Application:
+    """Return the application of a prompt that has more than a text, with the chat of all of it."""
+    messages = _build_open_messages(run, winner, settings)
+    whole = WholePrompt(run.name, winner.step, winner.instruction, messages, serialize_form(winner))
+    chat = json.dumps(whole.to_json(), ensure_ascii=False, indent=2)
+    found = b""
+    with suppress(OSError, ValueError):  # most often there is none yet
+        found = read_file(application.chat_path)
+    return replace(application, chat=encode_text(f"{chat}\n"), chat_found=found)
 
 
 def _list_start_files(settings: Settings) -> dict[int, PromptFile]:
@@ -234,8 +258,10 @@ def fit_into_file(prompt: str, found: bytes) -> bytes:
     return mark + encode_text(text + (end.group() if end else ""))
 
 
-def write_application(application: Application) -> Path:
+def write_application(application: Application) -> Path | None:
     """Write the best prompt into its file, and return the copy of what was there.
+
+    What the file has no place for goes into one beside it. Without another text there is no copy.
 
     Raises:
         UsageError: The file has changed since it was shown.
@@ -248,6 +274,12 @@ def write_application(application: Application) -> Path:
         mode = stat.S_IMODE(path.stat().st_mode)
         with path.open("r+b"):  # a file that may not be written is not replaced either
             pass
+        if application.chat not in (b"", application.chat_found):
+            if application.chat_found:
+                _keep_copy(application.chat_path, application.chat_found, mode)
+            write_atomically(application.chat_path, application.chat, mode=mode)
+        if application.found == application.winner:
+            return None
         copy = _keep_copy(path, application.found, mode)
         write_atomically(path, application.winner, mode=mode)
     return copy

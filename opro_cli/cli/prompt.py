@@ -72,7 +72,8 @@ def apply(
     from opro_cli.render.prompts import print_change
 
     planned = plan_application(runs_dir, run, anyway=anyway, note=say)
-    facts = {"run": planned.run, "file": str(planned.path)}
+    chat = str(planned.chat_path) if planned.chat else None
+    facts = {"run": planned.run, "file": str(planned.path), **({"chat": chat} if chat else {})}
     if planned.is_done:
         say(f"{planned.path} has the best prompt of {planned.run} already")
         if as_json:
@@ -80,7 +81,10 @@ def apply(
         return
     if planned.is_changed:
         print_change(planned.began_with, planned.found_text, "changed in the file since the run")
-    print_change(planned.began_with, planned.winner_text, f"changed by {planned.run}")
+    if planned.found != planned.winner:
+        print_change(planned.began_with, planned.winner_text, f"changed by {planned.run}")
+    if chat:
+        say(f"the prompt has worked examples or a layout of its own: all of it goes into {chat}")
     if planned.is_changed:
         raise UsageError(
             f"{planned.path}: changed since the run began, so it is not written",
@@ -93,6 +97,8 @@ def apply(
         return
     copy = write_application(planned)
     if as_json:
-        print_json({**facts, "written": True, "copy": str(copy)})
+        print_json({**facts, "written": True, "copy": None if copy is None else str(copy)})
+    elif copy is None:
+        say(f"wrote {chat}; {planned.path} had the text already")
     else:
-        say(f"wrote {planned.path}; what was there is in {copy}")
+        say(f"wrote {planned.path}{f' and {chat}' if chat else ''}; what was there is in {copy}")

@@ -216,7 +216,8 @@ def _find_estimate_if_lost(
     if n == 0 or not _is_raced(state, candidate):
         return None
     race = _get_race(state, candidate.step, cache)
-    at_boundary = n in race.boundaries and all(map(done.__contains__, race.order[:n]))
+    order = race.list_order(answers)
+    at_boundary = n in race.boundaries and all(map(done.__contains__, order[:n]))
     return race.estimate(answers) if at_boundary and race.is_stopped(answers, n) else None
 
 
@@ -226,13 +227,14 @@ def _list_next_block(state: RunState, candidate: Candidate, cache: PlannerCache)
         return state.missing(candidate, "train")
     race = _get_race(state, candidate.step, cache)
     done = candidate.answers["train"].by_question
+    order = race.list_order(candidate.answers["train"])
     # Blocks are asked in order: as a rule those that so many answers fill are done.
     passed = bisect_right(race.boundaries, len(done))
     start = race.boundaries[passed - 1] if passed else 0
-    if not all(map(done.__contains__, race.order[:start])):
+    if not all(map(done.__contains__, order[:start])):
         passed = start = 0
     for boundary in race.boundaries[passed:]:
-        block = [question for question in race.order[start:boundary] if question not in done]
+        block = [question for question in order[start:boundary] if question not in done]
         if block:
             return block
     return []

@@ -168,7 +168,8 @@ def list_rows(candidate: Candidate, order: Sequence[int], until: int) -> list[in
     all rows, so that what one row is like matters little.
     """
     begins = int(candidate.id[:4], 16) % len(order)
-    return [order[(begins + at) % len(order)] for at in range(min(until, len(order)))]
+    rows = [order[(begins + at) % len(order)] for at in range(min(until, len(order)))]
+    return [row for row in rows if row not in candidate.excluded_rows]
 
 
 def list_open(

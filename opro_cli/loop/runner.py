@@ -232,8 +232,11 @@ class Runner:
 
     @property
     def _goes_on(self) -> bool:
-        """Whether somebody has said so already."""
-        return self.keep_going or self.state.keeps_going
+        """Whether somebody has said so already, or prompts will show what an answer is.
+
+        A model that continues texts says nothing readable before it has seen a worked example.
+        """
+        return self.keep_going or self.state.keeps_going or "demos" in self.strategy.needs
 
     def _judge_first_answers(self) -> None:
         """Stop the run where its first answers cannot be what was asked for."""

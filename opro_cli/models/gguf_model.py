@@ -7,6 +7,7 @@ from typing import Any
 
 from opro_cli.core.run.progress import Role
 from opro_cli.core.settings.models import GgufSettings, ModelSettings, is_gguf
+from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
 from opro_cli.errors import ModelError
@@ -16,10 +17,12 @@ from opro_cli.models.gguf_process import ModelServer, OwnServer, SharedServer
 from opro_cli.models.openai_compatible import OpenAICompatibleModel
 from opro_cli.models.parameters import NO_EXTRAS, Extras, build_extras
 from opro_cli.ports import Strategy
-from opro_cli.reports.costs import StartValues, measure_longest_prompts
+from opro_cli.reports.costs import StartValues, estimate_tokens, measure_longest_prompts
 
 DEMOS = 4
-"""A prompt with demonstrations is some four times as long as one without."""
+"""A prompt with demonstrations is some four times as long as one without, at least."""
+DEMO_CHARACTERS = 4000
+"""Characters of the demonstrations of a prompt, where the strategy says nothing else."""
 
 
 class GgufModel:
@@ -144,7 +147,9 @@ def _measure_prompts(
     if not settings.search.steps:  # an evaluation, which proposes nothing
         longest.pop("optimizer", None)
     if "demos" in strategy.needs:  # a candidate shows some, which nobody has chosen yet
-        longest["scorer"] *= DEMOS
+        options = read_options(strategy, settings.search.options)
+        characters = getattr(options, "characters", None) or DEMO_CHARACTERS
+        longest["scorer"] += max((DEMOS - 1) * longest["scorer"], estimate_tokens(characters))
     # What an evaluator asks further roles is its own affair: a question and a reply, most likely.
     others = longest["scorer"] + settings.scorer.reply_limit
     return {**dict.fromkeys(settings.roles, others), **longest}

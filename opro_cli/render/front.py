@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from opro_cli.render.safe import display_instruction, format_origin, measure_width, printable
+from opro_cli.render.safe import (
+    display_prompt,
+    format_origin,
+    is_same_prompt,
+    measure_width,
+    printable,
+)
 from opro_cli.render.tables import GAP, Page, Table
 from opro_cli.reports.formats import format_cost_of_1000, format_percent, pluralize
 
@@ -33,9 +39,7 @@ def print_front(result: Data, page: Page) -> None:
     columns = zip(titles, *figures, strict=True)
     room = page.width - sum(max(map(measure_width, c)) + len(GAP) for c in columns)
     rows = [
-        (*own, printable(display_instruction(each["candidate"]["instruction"]), room))
-        if room >= _NARROWEST
-        else own
+        (*own, printable(display_prompt(each["candidate"]), room)) if room >= _NARROWEST else own
         for own, each in zip(figures, front, strict=True)
     ]
     shown = (*titles, "prompt") if room >= _NARROWEST else titles
@@ -50,7 +54,7 @@ def name_candidate(candidate: Data, result: Data) -> str:
     origin = format_origin(candidate["step"])
     for name in ("best", "initial"):
         other = result[name]
-        if other and other["instruction"] == candidate["instruction"]:
+        if other and is_same_prompt(other, candidate):
             return f"{'start' if name == 'initial' else name} ({origin})"
     return origin
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opro_cli.render.safe import (
-    display_instruction,
-    flag_leaks,
+    display_prompt,
     measure_width,
     printable,
     printable_lines,
@@ -16,7 +15,7 @@ from opro_cli.render.safe import (
 )
 from opro_cli.render.tables import GAP, Column, Page, Table
 from opro_cli.reports import formats
-from opro_cli.reports.formats import format_count, format_money
+from opro_cli.reports.formats import format_count, format_money, format_tokens_of
 
 if TYPE_CHECKING:
     from rich.console import Console  # `opro runs` and `opro show` have no time for it
@@ -58,9 +57,7 @@ def print_runs(rows: Sequence[Data], page: Page) -> None:
         (
             _wrap(name, room // 2 if has_prompts else room),
             *own,
-            printable(display_instruction(row["best"]["instruction"]), _MOST_CELLS)
-            if row["best"]
-            else "–",
+            printable(display_prompt(row["best"]), _MOST_CELLS) if row["best"] else "–",
         )
         for name, row, own in zip(names, rows, figures, strict=True)
     ]
@@ -96,11 +93,16 @@ def print_candidates(rows: Sequence[Data], page: Page, result: Data | None = Non
     scale = formats.read_scale(result or {})
     solutions = bool((result or {}).get("problem"))
     columns = ("step", "value") if solutions else ("step", "train", "dev", "test", "unreadable")
+    if any(row.get("demos") for row in rows):  # they make answers longer, each by its own
+        columns = (*columns, "tokens")
     sorted_rows = sorted(_number_candidates(rows), key=lambda numbered: _get_train(numbered[1]))
-    figures = [(number, *_list_figures(row, scale))[: len(columns)] for number, row in sorted_rows]
+    figures = [
+        (number, *_list_figures(row, scale), format_tokens_of(row))[: len(columns)]
+        for number, row in sorted_rows
+    ]
     room = page.width - _measure(columns, figures)
     cells = [
-        (*own, _wrap(flag_leaks(row["instruction"], row.get("leaks")), room))
+        (*own, _wrap(display_prompt(row, row.get("leaks")), room))
         for own, (_, row) in zip(figures, sorted_rows, strict=True)
     ]
     name = "solution" if solutions else "instruction"
@@ -108,6 +110,8 @@ def print_candidates(rows: Sequence[Data], page: Page, result: Data | None = Non
     page.write_table(table, ruled=True)
     if any((row["scores"]["train"] or {}).get("estimated") for row in rows):
         page.write_line("~ stopped early, so estimated; --json has the interval", "dim")
+    if "tokens" in columns:
+        page.write_line("tokens: of an answer, prompt and reply together, on average", "dim")
 
 
 def _measure(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:

@@ -18,10 +18,11 @@ from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render import sweep
 from opro_cli.render.frame import format_metered, format_outage, format_stopping
-from opro_cli.render.safe import flag_leaks, format_origin, printable
+from opro_cli.render.safe import describe_form, flag_leaks, format_origin, printable
 from opro_cli.render.scoreboard import average
 from opro_cli.reports import formats
 from opro_cli.reports.formats import format_count, format_mean, pluralize
+from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.request_words import describe_cut
 from opro_cli.reports.requests import describe_event, describe_requests
 from opro_cli.reports.result import bound_unmetered
@@ -280,7 +281,8 @@ def _format_candidate(candidate: Candidate, split: Split, state: RunState) -> st
     line += f" ({score.cut} cut at max_tokens)" if score.cut else ""
     line += f", {score.refused} refused" if score.refused else ""
     leaks = state.leaks_of(candidate.instruction)
-    return f"{line} · {printable(flag_leaks(candidate.instruction, leaks), _INSTRUCTION)}"
+    text = flag_leaks(candidate.instruction, leaks, describe_form(serialize_form(candidate)))
+    return f"{line} · {printable(text, _INSTRUCTION)}"
 
 
 def _list_means(candidates: Iterable[Candidate], state: RunState) -> list[float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 MAX_MARKS = 4
 """Zero-width marks after a base before the rest are escaped: more would overlap neighbours, and
@@ -42,9 +44,46 @@ def display_instruction(instruction: str) -> str:
     return instruction or "(empty)"
 
 
-def flag_leaks(instruction: str, leaks: object) -> str:
-    """Return an instruction for a table, marked if it quotes train questions."""
-    return f"{'⚑ ' if leaks else ''}{display_instruction(instruction)}"
+def describe_form(candidate: Mapping[str, Any]) -> str:
+    """Return what a prompt has beside its instruction, "4 examples, at Q_end"; "" for nothing.
+
+    Args:
+        candidate: As results have it.
+    """
+    layout, demos = candidate.get("layout", {}), candidate.get("demos", ())
+    markers = {True: "with Q/A", False: "without Q/A"}.get(layout.get("qa_markers"), "")
+    position = f"at {layout['position']}" if layout.get("position") else ""
+    count = f"{len(demos)} example{'s' * (len(demos) != 1)}" if demos else ""
+    shown = f"{count} as turns" if layout.get("demo_turns") and count else count
+    return ", ".join(filter(None, (shown, position, markers)))
+
+
+def display_prompt(candidate: Mapping[str, Any], leaks: object = ()) -> str:
+    """Return a candidate for a table: its instruction, behind what else it has.
+
+    Args:
+        candidate: As results have it.
+        leaks: It quotes train questions, which is marked.
+    """
+    form = describe_form(candidate)
+    return flag_leaks(candidate["instruction"], leaks, form)
+
+
+def is_same_prompt(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two candidates, as results have them, are one prompt."""
+    return all(one.get(name) == other.get(name) for name in ("instruction", "demos", "layout"))
+
+
+def flag_leaks(instruction: str, leaks: object, form: str = "") -> str:
+    """Return an instruction for a table, marked if it quotes train questions.
+
+    Args:
+        instruction: The text.
+        leaks: Its quotes.
+        form: What the prompt has beside it, as `describe_form` says it.
+    """
+    shown = f"[{form}] " if form else ""
+    return f"{'⚑ ' if leaks else ''}{shown}{display_instruction(instruction)}"
 
 
 def format_origin(step: int) -> str:

@@ -17,8 +17,15 @@ from opro_cli.core.run.progress import describe_phase
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import Split
-from opro_cli.render.safe import display_instruction, flag_leaks, printable, wrap_printable
+from opro_cli.render.safe import (
+    describe_form,
+    display_instruction,
+    flag_leaks,
+    printable,
+    wrap_printable,
+)
 from opro_cli.reports.formats import are_shares, format_bounds, format_mean
+from opro_cli.reports.prompts import serialize_form
 
 _SHARE, _VALUE = len("~99.0 %"), len("~-1.234e+306")
 _INTERVAL = len("[100.0–100.0]")
@@ -70,7 +77,8 @@ class Columns:
             str(candidate.step),
         )
         room = self.width - cell_len(self._join(cells, ""))
-        text = flag_leaks(candidate.instruction, self.leaks(candidate.instruction))
+        form = describe_form(serialize_form(candidate))
+        text = flag_leaks(candidate.instruction, self.leaks(candidate.instruction), form)
         texts = wrap_printable(text, max(1, room), lines)
         indent = " " * (self.width - room)
         first = self._fit(self._join(cells, texts[0]))

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from opro_cli.render.front import print_front
 from opro_cli.render.labels import name_constant
-from opro_cli.render.safe import display_instruction, format_origin, printable, printable_lines
+from opro_cli.render.safe import (
+    describe_form,
+    display_instruction,
+    format_origin,
+    is_same_prompt,
+    printable,
+    printable_lines,
+)
 from opro_cli.render.tables import Page, Table
 from opro_cli.reports import formats
 from opro_cli.reports.formats import (
@@ -16,6 +23,7 @@ from opro_cli.reports.formats import (
     describe_excess,
     describe_find,
     format_test_use,
+    format_tokens_of,
     format_unmetered,
     pluralize,
 )
@@ -178,7 +186,17 @@ def _build_scores(result: Data) -> Table:
             if before and after and (split != "test" or result["status"] == "finished"):
                 change = formats.format_change(before["mean"], after["mean"], scale)
             rows.append((split, _format_score(before, scale), _format_score(after, scale), change))
+    if best.get("demos") or start.get("demos"):
+        rows.append(("tokens", *_format_tokens(start, best), ""))
     return Table.build(titles, rows, right=(3,))
+
+
+def _format_tokens(start: Data, best: Data) -> tuple[str, str]:
+    """Return the tokens of an answer under each, on a split of both: examples make it longer."""
+    costs = [each.get("costs", {}) for each in (start, best)]
+    shared = [split for split in reversed(_SPLITS) if all(split in each for each in costs)]
+    before, after = (f"{format_tokens_of(each, *shared)} an answer" for each in (start, best))
+    return before, after
 
 
 def _format_score(score: Data | None, scale: Scale | None) -> str:
@@ -266,10 +284,10 @@ def _list_tested(result: Data) -> Iterator[tuple[str, Data, Data | None]]:
     if start is None or best is None:
         return
     yield "start prompt", start, None
-    if best["instruction"] != start["instruction"]:
+    if not is_same_prompt(best, start):
         yield "best prompt", best, result
     for baseline in result["baselines"]:
-        if baseline["instruction"] not in (start["instruction"], best["instruction"]):
+        if not any(is_same_prompt(baseline, each) for each in (start, best)):
             name = printable(display_instruction(baseline["instruction"]), _NAME)
             yield name, baseline, baseline["against_start"]
 
@@ -348,9 +366,11 @@ def _list_warnings(result: Data) -> Iterator[str]:
 
 
 def _print_prompt(best: Data, start: Data | None, page: Page, kind: str = "prompt") -> None:
-    same = start is not None and start["instruction"] == best["instruction"]
+    same = start is not None and is_same_prompt(start, best)
     name = f"best {kind}, still the one it started with" if same else f"best {kind}"
     page.write_line(f"{name} ({format_origin(best['step'])}):", "bold")
+    if form := describe_form(best):
+        page.write_line(f"[{form}; `opro prompt` prints it whole]", "dim")
     if not best["instruction"]:
         page.write_line(display_instruction(""), "dim")
         return

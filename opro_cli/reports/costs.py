@@ -10,7 +10,7 @@ from opro_cli.core.labels import list_train_labels
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import Role, count_endpoint_checks, estimate_calls
 from opro_cli.core.run.state import RunState
-from opro_cli.core.run.view import Ask, End, RehearsedView
+from opro_cli.core.run.view import Ask, Draft, End, RehearsedView
 from opro_cli.core.scale import Scale
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
@@ -56,6 +56,8 @@ def estimate_costs(
     (expected, asked), (proposed, most_proposed) = counts["scorer"], counts["optimizer"]
     proposals = search.steps * search.candidates_per_step
     questions = _measure_questions(settings, examples, rounds=state.rounds)
+    demos = _measure_demos(settings, examples, strategy, state)
+    questions = [text + shown for text, shown in zip(questions, demos, strict=True)]
     meta_prompts = [
         _measure_meta_prompt(settings, examples, strategy, state, length)
         for length in (TYPICAL_LENGTH, _find_longest(settings))
@@ -240,6 +242,27 @@ def _measure_first(
     return max((_count_bytes(request.messages) for request in requests), default=0.0)
 
 
+def _measure_demos(
+    settings: Settings, examples: Examples, strategy: Strategy, state: RunState
+) -> tuple[float, float]:
+    """Return the bytes of worked examples in the prompts of the first step, on average and most.
+
+    Of a strategy from outside opro, whose first step may have none yet, that is a guess.
+    """
+    if not examples["train"] or "demos" not in strategy.needs:
+        return 0.0, 0.0
+    drafts = [
+        each for each in _list_first(settings, examples, strategy, state) if isinstance(each, Draft)
+    ]
+    prompts = [each.content for each in drafts if isinstance(each.content, Prompt)]
+    shown = [[examples["train"][demo.row] for demo in prompt.demos] for prompt in prompts]
+    sizes = [
+        float(sum(count_bytes(each.input) + count_bytes(each.target) for each in rows))
+        for rows in shown
+    ]
+    return (fmean(sizes), max(sizes)) if sizes else (0.0, 0.0)
+
+
 def _list_first_requests(
     settings: Settings,
     examples: Examples,
@@ -248,6 +271,18 @@ def _list_first_requests(
     trajectory: tuple[TrajectoryEntry, ...],
 ) -> list[Ask]:
     """Return what a strategy would ask the optimizer in the first step, after this trajectory."""
+    proposals = _list_first(settings, examples, strategy, state, trajectory)
+    return [proposal for proposal in proposals if isinstance(proposal, Ask)]
+
+
+def _list_first(
+    settings: Settings,
+    examples: Examples,
+    strategy: Strategy,
+    state: RunState,
+    trajectory: tuple[TrajectoryEntry, ...] = (),
+) -> Sequence[Ask | Draft]:
+    """Return what a strategy would propose in the first step, after this trajectory."""
     view = RehearsedView(
         state,
         examples["train"],
@@ -258,9 +293,7 @@ def _list_first_requests(
         made_up=trajectory,
     )
     proposals = strategy.propose(view, 1)
-    if isinstance(proposals, End):
-        return []
-    return [proposal for proposal in proposals if isinstance(proposal, Ask)]
+    return () if isinstance(proposals, End) else proposals
 
 
 def _count_bytes(messages: Sequence[Message]) -> float:

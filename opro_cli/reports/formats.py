@@ -333,3 +333,13 @@ def format_test_use(use: Mapping[str, Any]) -> str:
     if use["note"]:
         parts.append(use["note"])
     return f"{use['rows']:,} test rows: {'; '.join(parts)}" if parts else ""
+
+
+def format_tokens_of(candidate: Mapping[str, Any], *splits: str) -> str:
+    """Return the tokens of an answer, prompt and reply, on the least seen split that tells them."""
+    costs = candidate.get("costs", {})
+    for split in splits or ("test", "dev", "train"):
+        tokens = (costs.get(split) or {}).get("tokens_per_1000")
+        if tokens is not None:
+            return format_count(round(tokens / 1000))
+    return "–"

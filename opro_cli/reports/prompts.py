@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.task.chat import QUESTION
 from opro_cli.core.task.example import Message
 from opro_cli.core.task.placeholders import list_names
+from opro_cli.core.task.prompt import Prompt
 
 
 def note_names(prompts: Sequence[str], fields: Sequence[str]) -> list[str]:
@@ -34,6 +36,16 @@ def note_names(prompts: Sequence[str], fields: Sequence[str]) -> list[str]:
     ]
 
 
+def serialize_form(candidate: Candidate) -> dict[str, Any]:
+    """Return the keys `demos` and `layout` of a candidate, each where it has any of its own."""
+    content = candidate.content
+    if not candidate.form or not isinstance(content, Prompt):
+        return {}
+    demos = [asdict(demo) for demo in content.demos]
+    layout = {name: own for name, own in asdict(content.layout).items() if own is not None}
+    return {**({"demos": demos} if demos else {}), **({"layout": layout} if layout else {})}
+
+
 @dataclass(frozen=True, slots=True)
 class WholePrompt:
     """A prompt as a model gets it, with holes for what comes from a row.
@@ -43,12 +55,14 @@ class WholePrompt:
         step: The step that proposed it, 0 for a start prompt.
         instruction: The text that was optimized.
         messages: The chat around it; empty where an evaluator of the user's own builds it.
+        form: Worked examples and layout, as `serialize_form` returns them.
     """
 
     run: str
     step: int
     instruction: str
     messages: tuple[Message, ...]
+    form: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -67,4 +81,5 @@ class WholePrompt:
             "step": self.step,
             "instruction": self.instruction,
             "messages": messages,
+            **self.form,
         }

@@ -13,6 +13,7 @@ from opro_cli.core.run.candidates import (
     NO_TAGS,
     REFUSED,
     REPEATED,
+    SHOWS_ALL,
     TOO_LONG,
 )
 from opro_cli.core.run.state import RunState
@@ -26,6 +27,7 @@ _PLAIN = {
     DECLINED: "declined",
     REPEATED: "repeated",
     LEAKS: "quoting train questions",
+    SHOWS_ALL: "showing all train questions",
     "digits": "with digits",
     "tag": "with a tag in them",
 }

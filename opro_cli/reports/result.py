@@ -40,6 +40,7 @@ from opro_cli.reports.labels import (
 )
 from opro_cli.reports.paired import compare_candidates
 from opro_cli.reports.problem import describe_problem, read_problem
+from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.proposals import NOTHING_TRIED, describe_untried, serialize_proposals
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.requests import blame_limit, describe_requests
@@ -221,8 +222,11 @@ def serialize_candidates(state: RunState) -> list[dict[str, Any]]:
 
 def _count_stopped_early(state: RunState) -> dict[str, int]:
     """Count the candidates that lost their race and the train questions this saved."""
-    train = [candidate.answers["train"] for candidate in state.candidates.values()]
-    left = [state.sizes["train"] - len(a.by_question) for a in train if a.estimate is not None]
+    left = [
+        state.count_missing(candidate, "train")
+        for candidate in state.candidates.values()
+        if candidate.answers["train"].estimate is not None
+    ]
     return {"candidates": len(left), "questions_not_asked": sum(left)}
 
 
@@ -309,6 +313,7 @@ def serialize_candidate(candidate: Candidate, state: RunState) -> dict[str, Any]
     leaks = state.leaks_of(candidate.instruction)
     return {
         "instruction": candidate.instruction,
+        **serialize_form(candidate),
         "step": candidate.step,
         "leaks": [asdict(leak) for leak in leaks],
         "scores": {split: serialize_score(candidate.score(split)) for split in SPLITS},

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from opro_cli.core.settings.models import is_embedded
 from opro_cli.core.settings.settings import Settings
 from opro_cli.ports import Problem, Strategy
+from opro_cli.strategies.demos import DemosStrategy
 from opro_cli.strategies.listed import ListStrategy
 from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
+from opro_cli.strategies.place import PlaceStrategy
 from opro_cli.strategies.problem import ProblemStrategy
 from opro_cli.strategies.prune import PruneStrategy
 from opro_cli.strategies.regression import PaperRegression
 from opro_cli.strategies.tour import PaperTour
+
+
+def _knows_roles(settings: Settings) -> bool:
+    """Return False for a scorer that gets the texts of a chat joined into one."""
+    return not is_embedded(settings.scorer.model)
+
+
+def _find_room(settings: Settings) -> int | None:
+    """Return the tokens of a prompt at most, as far as the config tells."""
+    served = settings.scorer.gguf
+    if served is None or served.context is None:
+        return None
+    return max(0, served.context - settings.scorer.reply_limit)
+
 
 META_PROMPTS: dict[str, Callable[[Settings], MetaPromptStrategy]] = {
     "opro": lambda s: OproStrategy(s.search.exemplars_first),
@@ -30,6 +47,8 @@ STRATEGIES: dict[str, Callable[[Settings], Strategy]] = {
     **META_PROMPTS,
     "list": lambda s: ListStrategy(s.search.candidates or ()),
     "prune": lambda _: PruneStrategy(),
+    "demos": lambda s: DemosStrategy(_knows_roles(s), _find_room(s)),
+    "place": lambda s: PlaceStrategy(_knows_roles(s)),
 }
 """Those that propose prompts."""
 

@@ -6,9 +6,14 @@ import pytest
 
 from opro_cli.core.task.example import Message, Position
 from opro_cli.core.task.prompt import (
+    Demo,
+    Layout,
+    Prompt,
     PromptFormat,
     build_scorer_messages,
     build_second_round,
+    decode_content,
+    encode_form,
     format_question,
     format_second_round,
 )
@@ -77,3 +82,55 @@ def test_the_question_text_is_the_user_message(position: Position) -> None:
     form = PromptFormat(position, True)
     user = build_scorer_messages("1+1?", "Think.", form)[-1]
     assert (user.role, user.content) == ("user", format_question("1+1?", "Think.", form))
+
+
+TURNS: dict[tuple[Position, bool], list[tuple[str, str]]] = {
+    ("before_Q", True): [("user", "Think.\nQ: 2+2?\n\nA:"), ("user", "Q: 1+1?\n\nA:")],
+    ("Q_begin", True): [("user", "Q: Think.\n2+2?\n\nA:"), ("user", "Q: 1+1?\n\nA:")],
+    ("Q_end", True): [("user", "Q: 2+2?\n\nA:"), ("user", "Q: 1+1?\nThink.\n\nA:")],
+    ("A_begin", True): [("user", "Q: 2+2?\n\nA:"), ("user", "Q: 1+1?\n\nA: Think.")],
+    ("Q_begin", False): [("user", "Think.\n2+2?"), ("user", "1+1?")],
+    ("Q_end", False): [("user", "2+2?"), ("user", "1+1?\nThink.")],
+    ("system", False): [("system", "Think."), ("user", "2+2?"), ("user", "1+1?")],
+}
+
+
+@pytest.mark.parametrize(("position", "markers"), TURNS)
+def test_worked_examples_are_turns_of_what_one_message_would_say(
+    position: Position, markers: bool
+) -> None:
+    form = PromptFormat(position, markers, demo_turns=True)
+    *before, first, last = TURNS[position, markers]
+    expected = [*before, first, ("assistant", "4"), last]
+    found = build_scorer_messages("1+1?", "Think.", form, [("2+2?", "4")])
+    assert [(message.role, message.content) for message in found] == expected
+    text = build_scorer_messages("1+1?", "Think.", PromptFormat(position, markers), [("2+2?", "4")])
+    parts = [content for role, content in expected if role != "system"]
+    joined = "{} {}\n\n{}" if markers else "{}\n{}\n\n{}"
+    assert text[-1].content == joined.format(*parts)
+
+
+def test_several_turns_keep_their_order_and_an_empty_instruction_leaves_no_trace() -> None:
+    form = PromptFormat("system", qa_markers=False, demo_turns=True)
+    found = build_scorer_messages("1+1?", "", form, [("2+2?", "4"), ("{{x}}", "{{question}}")])
+    assert [(message.role, message.content) for message in found] == [
+        ("user", "2+2?"),
+        ("assistant", "4"),
+        ("user", "{{x}}"),
+        ("assistant", "{{question}}"),
+        ("user", "1+1?"),
+    ]
+
+
+def test_without_worked_examples_there_are_no_turns() -> None:
+    form = PromptFormat("Q_begin", qa_markers=True, demo_turns=True)
+    assert build_scorer_messages("1+1?", "Think.", form) == build_scorer_messages(
+        "1+1?", "Think.", PromptFormat("Q_begin", qa_markers=True)
+    )
+
+
+def test_the_form_of_a_layout_without_turns_is_as_before_there_were_any() -> None:
+    text = '{"demos":[[1,"gold"]],"layout":{"position":null,"qa_markers":null}}'
+    assert encode_form(Prompt("", (Demo(1),))) == text
+    turns = Prompt("", (Demo(1),), Layout(demo_turns=True))
+    assert decode_content("", encode_form(turns)) == turns

@@ -125,10 +125,10 @@ class Race:
         """
         order = list(range(questions))
         create_rng(seed, "race", step).shuffle(order)
-        full = [a for a in earlier if len(a.by_question) == questions > a.excluded]
+        full = [a for a in earlier if _has_all(a, questions)]
         if len(full) < LEAST or questions <= BLOCK:
             return cls(order)
-        leader = max(full, key=lambda a: a.total() / (questions - a.excluded))
+        leader = max(full, key=lambda a: a.mean() or 0.0)
         recent = list(earlier[-RECENT:])
         if not any(answers is leader for answers in recent):
             recent.insert(0, leader)
@@ -146,13 +146,20 @@ class Race:
         )
         return race
 
+    def list_order(self, answers: Answers) -> tuple[int, ...]:
+        """Return the questions in the order in which a candidate is asked them."""
+        if not answers.shown:
+            return self.order
+        return tuple(question for question in self.order if question not in answers.shown)
+
     def is_stopped(self, answers: Answers, n: int) -> bool:
         """Return True if a candidate is stopped after the first `n` questions of the order."""
-        if self._test is None or n >= len(self.order):
+        if self._test is None or n >= len(self.order) - len(answers.shown):
             return False
         by_question = answers.by_question
         surplus = known = lag = 0.0
-        for question, chance, weight, information, lead in self._test.questions[:n]:
+        own = [each for each in self._test.questions if each.question not in answers.shown]
+        for question, chance, weight, information, lead in own[:n]:
             outcome = by_question[question]
             if not outcome.excluded:
                 score = outcome.score or 0.0
@@ -188,13 +195,18 @@ class Race:
         return Estimate(mean, Interval(min(low, mean), max(high, mean)))
 
 
+def _has_all(answers: Answers, questions: int) -> bool:
+    """Return whether a candidate has answered all questions, but for those that it shows."""
+    return len(answers.by_question) == questions - len(answers.shown) > answers.excluded
+
+
 def _select_reference(full: Sequence[Answers], questions: int) -> Sequence[Answers]:
     """Return the candidates for estimating difficulties.
 
     A candidate with everything right or wrong has no information. Early candidates were not
     selected by a race, so they include less able ones.
     """
-    informative = [a for a in full if 0 < a.total() < questions - a.excluded]
+    informative = [a for a in full if 0 < a.total() < questions - len(a.shown) - a.excluded]
     if len(informative) < 2:
         informative = list(full)
     if len(informative) <= REFERENCE:
@@ -206,7 +218,13 @@ def _select_reference(full: Sequence[Answers], questions: int) -> Sequence[Answe
 def _build_questions(
     order: Sequence[int], expected: Prediction, leader: Answers
 ) -> list[_RaceQuestion]:
-    scores = (leader.by_question[index].score or 0.0 for index in range(len(order)))
+    # A question that the leader shows it would answer as one of its ability does.
+    scores = (
+        (known.score or 0.0)
+        if (known := leader.by_question.get(index))
+        else expected.chances[index]
+        for index in range(len(order))
+    )
     parts = (expected.chances, expected.weights(), expected.information(), scores)
     questions = [_RaceQuestion(*row) for row in zip(range(len(order)), *parts, strict=True)]
     return [questions[index] for index in order]

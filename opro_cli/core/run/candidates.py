@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -106,6 +106,8 @@ class Answers:
     cut_empty: int = 0
     """Of these, those to a reply without any text."""
     costs: AnswerCosts = field(default_factory=AnswerCosts)
+    shown: frozenset[int] = frozenset()
+    """Questions that are never asked: the prompt shows them, with their answers."""
 
     def add(
         self, question: int, outcome: Outcome, *, cut: bool = False, empty: bool = False
@@ -205,6 +207,7 @@ class Candidate:
         form: The parts of its content beside the text (`core/task/prompt.encode_form`).
         parents: Ids of the candidates that it was made from.
         groups: By split, what each question belongs to; without a split where each is alone.
+        peers: All candidates of the run that have joined, by id.
     """
 
     id: str
@@ -214,6 +217,12 @@ class Candidate:
     form: str = ""
     parents: tuple[str, ...] = ()
     groups: Groups = field(default_factory=dict, repr=False, compare=False)
+    peers: Mapping[str, Candidate] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def excluded_rows(self) -> frozenset[int]:
+        """The train questions that it is not asked, since it shows them as worked examples."""
+        return self.answers["train"].shown
 
     @property
     def content(self) -> Content:
@@ -236,6 +245,7 @@ def make_candidate_id(text: str, form: str = "") -> str:
 
 
 REPEATED, LEAKS, TOO_LONG = "repeated", "leaks", "too long"
+SHOWS_ALL = "shows all train questions"
 """Reasons not to score a text; others are those of `find_breach` and of strategies."""
 EMPTY, CUT_SHORT, REFUSED = "empty", "cut", "refused"
 DECLINED, NO_TAGS = "declined", "no tags"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from opro_cli.core.run.candidates import Answers, Candidate, Score
@@ -87,10 +88,47 @@ def measure_mean(candidate: Candidate, basis: Basis | Split) -> float:
     """Return a mean for comparing, below every score before the first answer."""
     if basis != "train+dev":
         known = candidate.answers[basis].mean()
-        return -math.inf if known is None else known
+        if known is None or basis != "train" or not candidate.excluded_rows:
+            return -math.inf if known is None else known
+        return min(1.0, max(0.0, known + measure_handicap(candidate)))
     answers = [candidate.answers[split] for split in list_splits(basis)]
     n = sum(map(_count, answers))
-    return sum(each.total() for each in answers) / n if n else -math.inf
+    total = sum(each.total() for each in answers)
+    if shown := len(candidate.excluded_rows):
+        total = measure_mean(candidate, "train") * (_count(answers[0]) + shown)
+        total += answers[1].total()
+        n += shown
+    return total / n if n else -math.inf
+
+
+MOST_PEERS = 16
+"""Candidates that tell how hard the rows are that another one shows."""
+
+
+def measure_handicap(candidate: Candidate) -> float:
+    """Return what the rows that a prompt shows, and is not asked, would change in its train mean.
+
+    As much as in that of the start prompts, and of others of earlier steps that were asked all of
+    them: whoever shows the hard rows must not gain by it. An estimate is one for all rows already.
+    """
+    train = candidate.answers["train"]
+    if not train.shown or train.estimate is not None:
+        return 0.0
+    peers = (
+        each.answers["train"]
+        for each in candidate.peers.values()
+        if not each.excluded_rows and (each.step < candidate.step or not each.step)
+    )
+    gaps = []
+    for answers in islice((each for each in peers if each.estimate is None), MOST_PEERS):
+        known = [answers.by_question[row] for row in sorted(train.shown & {*answers.by_question})]
+        counted = [outcome.score or 0.0 for outcome in known if not outcome.excluded]
+        rest = _count(answers) - len(counted)
+        if counted and rest:
+            own = math.fsum(counted)
+            gaps.append(own / len(counted) - (answers.total() - own) / rest)
+    share = len(train.shown) / (_count(train) + len(train.shown))
+    return share * math.fsum(gaps) / len(gaps) if gaps else 0.0
 
 
 def measure_score(candidate: Candidate, basis: Basis) -> Score | None:

@@ -11,7 +11,8 @@ searches that a strategy ends (`ended`), and runs that begin with solutions inst
 has parameters that a server refuses (`parameter_refused`), windows that seem too small
 (`prompts_cut`), and tokens of thoughts (`reasoning_tokens`); 8 has the significance level of the
 verdict (`test_used`), what a probe before the run spent (`probed`), and runs whose winner is chosen
-by train and dev together.
+by train and dev together; 9 has runs in which a prompt is not asked the train questions that it
+shows as worked examples.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from msgspec.structs import asdict
 
 from opro_cli.core.task.example import Split
 
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 
 Via = Literal["call", "cache", "choice", "local"]
 """Where a reply came from: a call of its own, the answer cache, as a further choice of the call

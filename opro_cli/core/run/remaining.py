@@ -121,7 +121,12 @@ def _expect_step(state: RunState) -> tuple[_Step, float]:
     size, wanted = state.sizes["train"], state.search.candidates_per_step
     recent = [state.of_step(n) for n in range(max(1, state.step - RECENT + 1), state.step + 1)]
     joined = [candidate for candidates in recent for candidate in candidates]
-    finished = tuple(len(c.answers["train"].by_question) for c in joined if state.is_done(c))
+    # A question that a prompt shows is as good as asked.
+    finished = tuple(
+        len(c.answers["train"].by_question) + len(c.excluded_rows)
+        for c in joined
+        if state.is_done(c)
+    )
     # As if one step before had gone as expected, with one candidate that was asked everything.
     new = (len(joined) + PRIOR_NEW * wanted) / (len(recent) + 1)
     questions = (sum(finished) + size) / (len(finished) + 1)
@@ -154,7 +159,7 @@ def _count_present(state: RunState, step: _Step) -> float:
     """Return the train questions of the step under way, those of proposals to come among them."""
     last = state.of_step(state.step) if state.step else []
     present = [c for c in [*last, *state.pending.values()] if not state.is_done(c)]
-    asked = (len(candidate.answers["train"].by_question) for candidate in present)
+    asked = (len(each.answers["train"].by_question) + len(each.excluded_rows) for each in present)
     left = sum(_expect_left(state, step, count) for count in asked)
     if not state.proposals.arrived:
         return left
@@ -235,4 +240,4 @@ def _share_of_cache(state: RunState) -> float:
 def _count_missing(
     state: RunState, candidates: Sequence[Candidate] | Iterable[Candidate], split: Split
 ) -> int:
-    return sum(state.sizes[split] - len(c.answers[split].by_question) for c in candidates)
+    return sum(state.count_missing(candidate, split) for candidate in candidates)

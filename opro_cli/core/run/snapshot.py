@@ -66,6 +66,8 @@ KEPT = frozenset(
 """Attributes that are kept under the same name; events without the name that the journal gives
 them.
 """
+LINKED = frozenset({"peers", "shown"})
+"""Fields below a state that follow from the others, and are set again."""
 MADE = frozenset({"candidates", "pending", "baselines", "again", "history"})
 """Attributes that are put together again."""
 
@@ -206,6 +208,9 @@ def restore(start: RunState, snapshot: Snapshot) -> RunState:
     state.test_use = convert(snapshot.test_use, TestUsed | None)
     state.refused_parameters = convert(snapshot.refused_parameters, list[ParameterRefused])
     state.prompts_cut = convert(snapshot.prompts_cut, dict[str, PromptsCut])
+    for candidate in (*state.candidates.values(), *state.pending.values()):
+        candidate.peers = state.candidates
+        state.exclude_shown(candidate)
     return state
 
 

@@ -15,6 +15,7 @@ from opro_cli.core.run.candidates import (
     CACHED,
     LEAKS,
     REPEATED,
+    SHOWS_ALL,
     Candidate,
     Estimate,
     Outcome,
@@ -52,7 +53,7 @@ from opro_cli.core.settings.settings import SearchSettings, TaskSettings
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.stats.spending import MOST
 from opro_cli.core.task.example import CUT, SPLITS, Example, Split, is_filtered, list_groups
-from opro_cli.core.task.prompt import SOLUTION
+from opro_cli.core.task.prompt import SOLUTION, Content, Prompt, decode_content
 
 
 class IllegalEvent(ValueError):
@@ -212,10 +213,9 @@ class RunState:
             case Probed():
                 self._apply_probed(event)
             case SessionStarted():
+                self._apply_session_started(event)
                 for spend in self.spend.values():  # where a session before it was killed
                     spend.lose_in_flight()
-                self.sessions.append(event)
-                self.ended = None
             case SessionEnded():
                 for spend in self.spend.values():  # all were waited for
                     spend.in_flight = Bounds()
@@ -228,6 +228,13 @@ class RunState:
             before_steps = self.step == 0 and not self.proposals.arrived
             self.paces.pass_time(event, gap, before_steps=before_steps)
         self.last_at = event.at
+
+    def _apply_session_started(self, event: SessionStarted) -> None:
+        self.sessions.append(event)
+        self.ended = None
+        if len(self.sessions) == 1:  # its format says what the start prompts are asked
+            for candidate in self.candidates.values():
+                self.exclude_shown(candidate)
 
     def _apply_first_reply(self, event: FirstReply) -> None:
         candidate = self._find_open_candidate(event)
@@ -264,6 +271,8 @@ class RunState:
         answers = candidate.answers[event.split]
         if answers.estimate is not None:
             raise IllegalEvent(f"an answer for the stopped candidate {event.candidate}")
+        if event.question in answers.shown:
+            raise IllegalEvent(f"an answer to question {event.question}, which the prompt shows")
         if event.question in answers.by_question:
             raise IllegalEvent(f"a second answer to question {event.question} of {event.split}")
         return candidate
@@ -333,7 +342,7 @@ class RunState:
         for proposed, rejected in list_texts(event):
             known = self.candidates.keys() | self.pending.keys()
             if proposed.id not in known and not self._reason_to_skip(proposed, rejected):
-                self.pending[proposed.id] = proposed.make_candidate(self.groups)
+                self.pending[proposed.id] = self._make_candidate(proposed)
 
     def _apply_probed(self, event: Probed) -> None:
         if event.role in self.probed:
@@ -422,15 +431,44 @@ class RunState:
         # The rules are about the wording of prompts.
         broken = "" if proposed.form == SOLUTION else find_breach(proposed.text, self.search)
         broken = broken or rejected
+        if not broken and proposed.form and self._shows_everything(proposed):
+            return SHOWS_ALL
         if not broken and self.search.leaks == "drop" and self.leaks_of(proposed.text):
             return LEAKS
         return broken
 
     def _enter(self, proposed: ProposedText) -> None:
         # An instruction that enters again keeps its answers: nothing is paid for twice.
-        new = self.pending.get(proposed.id) or proposed.make_candidate(self.groups)
+        new = self.pending.get(proposed.id) or self._make_candidate(proposed)
         candidate = self.candidates.setdefault(new.id, new)
         self.history.append((proposed.step, candidate))
+
+    def _make_candidate(self, proposed: ProposedText) -> Candidate:
+        candidate = proposed.make_candidate(self.groups)
+        candidate.peers = self.candidates
+        self.exclude_shown(candidate)
+        return candidate
+
+    def exclude_shown(self, candidate: Candidate) -> None:
+        """Leave out of a candidate's train questions those that it shows as worked examples.
+
+        What belongs together with a shown row is left out with it. A run that began before journal
+        format 9 asks them all.
+        """
+        if candidate.form:
+            shown = self._list_shown(candidate.content) if self.began_with(9) else ()
+            candidate.answers["train"].shown = frozenset(shown)
+
+    def _list_shown(self, content: Content) -> list[int]:
+        rows = {demo.row for demo in content.demos} if isinstance(content, Prompt) else set()
+        groups = self.groups.get("train") or range(self.sizes["train"])
+        belongs = {groups[row] for row in rows if 0 <= row < self.sizes["train"]}
+        return [row for row in range(self.sizes["train"]) if groups[row] in belongs]
+
+    def _shows_everything(self, proposed: ProposedText) -> bool:
+        """Return whether a prompt shows all train questions, so that none is left to ask."""
+        shown = self._list_shown(decode_content(proposed.text, proposed.form))
+        return self.began_with(9) and 0 < len(shown) == self.sizes["train"]
 
     @property
     def calls_per_question(self) -> int:
@@ -494,14 +532,22 @@ class RunState:
 
     def missing(self, candidate: Candidate, split: Split) -> list[int]:
         """List the questions of a split that a candidate has not been asked, ascending."""
-        done = candidate.answers[split].by_question
-        if len(done) == self.sizes[split]:
+        done, shown = candidate.answers[split].by_question, candidate.answers[split].shown
+        if not self.count_missing(candidate, split):
             return []
-        return [question for question in range(self.sizes[split]) if question not in done]
+        questions = range(self.sizes[split])
+        return [
+            question for question in questions if question not in done and question not in shown
+        ]
+
+    def count_missing(self, candidate: Candidate, split: Split) -> int:
+        """Count the questions of a split that a candidate has not been asked, and may be."""
+        answers = candidate.answers[split]
+        return self.sizes[split] - len(answers.shown) - len(answers.by_question)
 
     def is_scored(self, candidate: Candidate, split: Split) -> bool:
         """Return True if a candidate has answered all questions of a split that has any."""
-        return 0 < self.sizes[split] == len(candidate.answers[split].by_question)
+        return bool(self.sizes[split]) and not self.count_missing(candidate, split)
 
     def is_done(self, candidate: Candidate) -> bool:
         """Return True if all train questions were asked, or the candidate was stopped early."""

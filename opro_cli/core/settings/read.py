@@ -26,8 +26,12 @@ from opro_cli.core.settings.prompts import (
 from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
     ALL_OF,
+    ASKING_NONE,
+    DEMOS,
     EMBEDDED,
+    LIST,
     PAPER_ANSWERS,
+    PLACE,
     PRUNE,
     SHORT,
     UNUSED,
@@ -113,7 +117,7 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
         if config["task"].get("problem") is not None and scorer != UNUSED:
             message = "found beside task.problem, which asks no scorer; leave the section out"
             problems.append(Problem(("scorer",), message))
-    config = _fill_models(_fill_prune(_fill_list(config)), names)
+    config = _fill_models(_fill_place(_fill_prune(_fill_list(config))), names)
     problems.extend(_find_unknown_parts(config, names))
     problems.extend(_find_missing_models(config, names))
     settings = read_section(Settings, config, (), problems)
@@ -235,7 +239,7 @@ def _fill_models(config: Mapping[str, Any], names: NameResolver) -> dict[str, An
 
 def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the sections that the built-in parts need: parts from outside say so themselves."""
-    asking = [name for name in names.strategies if name not in (LIST, PRUNE)]
+    asking = [name for name in names.strategies if name not in ASKING_NONE]
     parts = {
         "scorer": ("task", "evaluator", ("model",)),
         "optimizer": ("search", "strategy", (*asking, *names.problem_strategies)),
@@ -248,9 +252,6 @@ def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iter
 
 PAPER_PROBLEMS = {"paper-regression": "regression", "paper-tour": "tour"}
 """The problem of each of the paper's strategies for one."""
-
-LIST = "list"
-"""The strategy that tries the instructions of `search.candidates`."""
 
 
 def _fill_list(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,6 +284,14 @@ def _fill_prune(config: Mapping[str, Any]) -> dict[str, Any]:
         **search,
     }
     return dict(config) | {"search": filled}
+
+
+def _fill_place(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with steps enough for the start prompts, the best found, and the end."""
+    search = get_section(config, "search")
+    if search.get("strategy") != PLACE:
+        return dict(config)
+    return dict(config) | {"search": {"steps": 4, **search}}
 
 
 PROBLEM = "problem"
@@ -373,6 +382,7 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
         unused = f"found with search.strategy {search.strategy}; only list tries them"
         yield Problem(("search", "candidates"), unused if search.candidates else listed)
     yield from _find_cost_misfits(settings)
+    yield from _find_layout_misfits(settings)
     if search.strategy == "paper-instructions-only":
         if task.prompt is not None:
             message = "search.strategy paper-instructions-only has no words for it; leave it out"
@@ -462,6 +472,25 @@ def _find_cost_misfits(settings: Settings) -> Iterator[Problem]:
         if not isinstance(decode_content("", each), Prompt):
             message = f"expected the form of a prompt, found {show(each)}"
             yield Problem(("search", "initial_forms"), message)
+
+
+def _find_layout_misfits(settings: Settings) -> Iterator[Problem]:
+    """Yield what leaves no place for worked examples, or for an instruction anywhere else."""
+    task, strategy = settings.task, settings.search.strategy
+    if strategy not in (DEMOS, PLACE):
+        return
+    if task.evaluator != "model":
+        yield Problem(
+            ("search", "strategy"),
+            f"found {strategy} with task.evaluator {task.evaluator}, which writes messages of its "
+            "own; it needs task.evaluator model",
+        )
+    elif task.prompt is not None and strategy == PLACE:
+        message = "found with search.strategy place, which moves the instruction; leave it out, or"
+        yield Problem(("task", "prompt"), f"{message} search with another strategy")
+    elif not task.format.template.shows_demos:
+        message = "expected a hole {{demos}} for the worked examples of search.strategy demos"
+        yield Problem(("task", "prompt"), f"{message}, found none")
 
 
 def _find_gguf_misfits(path: Path, model: ModelSettings) -> Iterator[Problem]:

@@ -299,6 +299,10 @@ BASELINES = (
 
 PRUNE = "prune"
 """The strategy that drops parts of the start prompt."""
+LIST, DEMOS, PLACE = "list", "demos", "place"
+"""Those that try the instructions of `search.candidates`, worked examples, and layouts."""
+ASKING_NONE = (LIST, PRUNE, DEMOS, PLACE)
+"""The strategies that ask no optimizer."""
 
 MARGIN = 2.0
 """Points that a cheaper prompt may lose unless the config says otherwise."""
@@ -356,7 +360,8 @@ class SearchSettings:
         "opro",
         doc="How the optimizer is asked: opro, paper-gpt, paper-palm, paper-instructions-only, "
         "list (not at all: search.candidates are tried), prune (not at all: sentences of the start "
-        "prompt are dropped), "
+        "prompt are dropped), demos (not at all: worked examples are tried), place (not at all: "
+        "positions of the instruction are tried), "
         "python:MODULE:NAME, or the name of an installed strategy; for a task.problem, problem, "
         "paper-regression or paper-tour.",
     )

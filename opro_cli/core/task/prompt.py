@@ -23,6 +23,7 @@ from opro_cli.core.task.chat import (
     QUESTION,
     ChatTemplate,
     RawChat,
+    Turn,
     find_asked,
 )
 from opro_cli.core.task.example import Example, Message, Position
@@ -46,13 +47,20 @@ class Demo:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The position of the instruction, and whether "Q:" and "A:" frame the question.
+    """The position of the instruction, and what frames the question and worked examples.
 
     None leaves a choice to the config.
+
+    Attributes:
+        position: Of the instruction.
+        qa_markers: Whether "Q:" and "A:" frame the question.
+        demo_turns: Whether worked examples are turns of a chat, each a question of the user and an
+            answer of the assistant; None and False put them before the question, as text.
     """
 
     position: Position | None = None
     qa_markers: bool | None = None
+    demo_turns: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,8 @@ def encode_form(content: Content) -> str:
         "demos": [[demo.row, demo.shown] for demo in content.demos],
         "layout": asdict(content.layout),
     }
+    if content.layout.demo_turns is None:  # else the form is as before there were any
+        del form["layout"]["demo_turns"]
     if content.chat:  # else the form is as before there was any
         form["chat"] = content.chat
     return json.dumps(form, separators=(",", ":"), sort_keys=True)
@@ -131,11 +141,13 @@ class PromptFormat:
 
     Attributes:
         chat: A chat of the user's own, in place of the one of a position.
+        demo_turns: Worked examples are turns of the chat, where it is not the user's own.
     """
 
     position: Position
     qa_markers: bool
     chat: ChatTemplate | None = None
+    demo_turns: bool = False
 
     @property
     def template(self) -> ChatTemplate:
@@ -239,6 +251,8 @@ def build_scorer_messages(
     """
     template = form.template
     values = {INSTRUCTION: instruction, **(fields or {})}
+    if demos and form.demo_turns and form.chat is None:
+        return _build_turns(question, values, form, demos)
     if DEMOS in template.names:
         blocks = (f"Q: {asked}\n\nA: {answer}" for asked, answer in demos)
         values[DEMOS] = "\n\n".join(blocks)
@@ -247,6 +261,28 @@ def build_scorer_messages(
         question = f"Q: {question}" if form.chat else question
     values |= dict.fromkeys(QUESTION, question)
     return template.render(values.__getitem__)
+
+
+def _build_turns(
+    question: str, values: Mapping[str, str], form: PromptFormat, demos: Sequence[tuple[str, str]]
+) -> tuple[Message, ...]:
+    """Return a chat whose earlier turns are worked examples.
+
+    The user says what the text of one message would say, up to each answer: what stands before the
+    question stands before the first example, and what stands behind it stands there alone.
+    """
+    q, a = ("Q: ", "\n\nA:") if form.qa_markers else ("", "")
+    *before, asking = form.template.turns
+    at = next(at for at, part in enumerate(asking.parts) if str(part) == "{{question}}")
+    begin = ChatTemplate((*before, Turn("user", (*asking.parts[: at + 1], a))))
+    end = ChatTemplate((Turn("user", (q, *asking.parts[at:])),))
+    (first, answer), *others = demos
+    turns = [*begin.render({**values, "question": first}.__getitem__)]
+    for asked, following in others:
+        turns += [Message("assistant", answer), Message("user", f"{q}{asked}{a}")]
+        answer = following
+    turns.append(Message("assistant", answer))
+    return (*turns, *end.render({**values, "question": question}.__getitem__))
 
 
 def build_messages(

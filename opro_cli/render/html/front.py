@@ -5,7 +5,7 @@ from __future__ import annotations
 from opro_cli.render.front import COSTS, describe_unknown, name_candidate
 from opro_cli.render.html.markup import Markup, bdi, element
 from opro_cli.render.html.view import RunView, limit_text, note, place, section, table
-from opro_cli.render.safe import display_instruction
+from opro_cli.render.safe import display_prompt
 from opro_cli.reports.formats import format_cost_of_1000, format_percent
 
 _HEIGHT = 160
@@ -25,7 +25,7 @@ def build_front(view: RunView) -> Markup | None:
             name_candidate(each["candidate"], view.result),
             format_percent(each["mean"]),
             format_cost_of_1000(each["cost"], kind),
-            bdi(display_instruction(each["candidate"]["instruction"]), limit_text(len(front))),
+            bdi(display_prompt(each["candidate"]), limit_text(len(front))),
         ]
         for each in front
     ]

@@ -19,7 +19,7 @@ from opro_cli.render.html.labels import build_confusion
 from opro_cli.render.html.markup import Content, Markup, bdi, element, join, paragraphs
 from opro_cli.render.html.problem import build_problem_section
 from opro_cli.render.html.view import RunView, build_view, note, section, table
-from opro_cli.render.safe import display_instruction
+from opro_cli.render.safe import display_prompt
 from opro_cli.reports import formats
 from opro_cli.reports.problem import list_found, read_problem
 from opro_cli.reports.recorded import History, RecordedRun
@@ -131,7 +131,7 @@ def _build_row(view: RunView) -> list[Markup | str]:
         element("a", bdi(view.run.name), href=f"#{view.key}"),
         verdict.name_verdict(view),
         *scores,
-        bdi(display_instruction(best["instruction"]), _PROMPT) if best else "–",
+        bdi(display_prompt(best), _PROMPT) if best else "–",
         formats.format_count(spend["calls"]),
         formats.format_cost(spend),
     ]

@@ -19,7 +19,7 @@ from opro_cli.render.html.view import (
     plot_interval,
     section,
 )
-from opro_cli.render.safe import display_instruction, format_origin
+from opro_cli.render.safe import display_instruction, display_prompt, format_origin, is_same_prompt
 from opro_cli.render.summary import format_noise, format_spared
 from opro_cli.reports.formats import (
     are_shares,
@@ -146,7 +146,7 @@ def build_prompts(view: RunView) -> Markup | None:
 
 
 def _build_card(kind: str, name: str, candidate: Mapping[str, Any]) -> Markup:
-    text = paragraphs(display_instruction(candidate["instruction"]), MOST_SHOWN)
+    text = paragraphs(display_prompt(candidate), MOST_SHOWN)
     return element(
         "figure",
         element("figcaption", name),
@@ -216,9 +216,9 @@ def _list_prompts(view: RunView) -> Iterator[_Prompt]:
     if best is not None:
         name = f"start prompt, still the {view.best_name}" if same else view.best_name
         yield _Prompt("best", name, best)
-    shown = {candidate["instruction"] for candidate in (start, best) if candidate is not None}
+    shown = [candidate for candidate in (start, best) if candidate is not None]
     for baseline in view.result.get("baselines", ()):
-        if baseline["instruction"] not in shown:
+        if not any(is_same_prompt(baseline, each) for each in shown):
             yield _Prompt("other", display_instruction(baseline["instruction"]), baseline)
     if closed := view.result.get("closed_set"):
         majority = closed["majority"]

@@ -11,7 +11,7 @@ from opro_cli.core.run.selection import find_baseline, find_winner
 from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, element, join
-from opro_cli.render.safe import display_instruction
+from opro_cli.render.safe import display_prompt
 from opro_cli.reports.formats import are_shares, format_bounds
 from opro_cli.reports.recorded import History, RecordedRun
 from opro_cli.reports.result import build_result, serialize_candidates
@@ -55,8 +55,8 @@ class Row:
 
     @property
     def instruction(self) -> str:
-        """The text; "(empty)" for none."""
-        return display_instruction(self.data["instruction"])
+        """The text, behind what else the prompt has; "(empty)" for none."""
+        return display_prompt(self.data)
 
     @property
     def step(self) -> int:
