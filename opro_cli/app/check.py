@@ -273,7 +273,7 @@ def note_next_use(use: NextUse) -> list[str]:
 def describe_limits(settings: Settings) -> list[str]:
     """Return where a rewrite as long as the start prompt would be dropped or cut."""
     search, optimizer = settings.search, settings.optimizer
-    asks_none = search.strategy in ("list", PRUNE)
+    asks_none = search.strategy in ("list", PRUNE) or optimizer.model == UNUSED
     if settings.task.problem is not None or not search.steps or asks_none:
         return []
     from opro_cli.reports.costs import estimate_tokens

@@ -100,7 +100,7 @@ def print_candidates(rows: Sequence[Data], page: Page, result: Data | None = Non
     figures = [(number, *_list_figures(row, scale))[: len(columns)] for number, row in sorted_rows]
     room = page.width - _measure(columns, figures)
     cells = [
-        (*own, _wrap(flag_leaks(row["instruction"], row.get("leaks")), room))
+        (*own, _wrap(_describe_lineage(row), room))
         for own, (_, row) in zip(figures, sorted_rows, strict=True)
     ]
     name = "solution" if solutions else "instruction"
@@ -108,6 +108,14 @@ def print_candidates(rows: Sequence[Data], page: Page, result: Data | None = Non
     page.write_table(table, ruled=True)
     if any((row["scores"]["train"] or {}).get("estimated") for row in rows):
         page.write_line("~ stopped early, so estimated; --json has the interval", "dim")
+
+
+def _describe_lineage(row: Data) -> str:
+    """Return an instruction with its leaks, what it was made from, and what for."""
+    text = flag_leaks(row["instruction"], row.get("leaks"))
+    made = [f"from {' and '.join(row['parents'])}"] if row.get("parents") else []
+    made += [row["note"]] if row.get("note") else []
+    return f"{text} [{': '.join(made)}]" if made else text
 
 
 def _measure(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
@@ -186,7 +194,9 @@ def print_forecast(facts: Data, console: Console, *, ready: bool = True) -> None
 
         gold = printable(facts["gold_answer"], _MOST_CELLS)
         print_lines(console, "", [f"  gold answer: {gold}"])
-    _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
+    tokens = format_count(facts.get("meta_prompt_tokens", 0))
+    title = f"first meta-prompt for the optimizer (some {tokens} tokens)"
+    _print_prompt(console, title, facts["meta_prompt"])
 
 
 def describe_golds(golds: Data) -> str:

@@ -11,7 +11,8 @@ searches that a strategy ends (`ended`), and runs that begin with solutions inst
 has parameters that a server refuses (`parameter_refused`), windows that seem too small
 (`prompts_cut`), and tokens of thoughts (`reasoning_tokens`); 8 has the significance level of the
 verdict (`test_used`), what a probe before the run spent (`probed`), and runs whose winner is chosen
-by train and dev together.
+by train and dev together; 9 has what a proposal was made for (`note`), and runs whose exemplars are
+balanced over labels whatever chooses them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from msgspec.structs import asdict
 
 from opro_cli.core.task.example import Split
 
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 
 Via = Literal["call", "cache", "choice", "local"]
 """Where a reply came from: a call of its own, the answer cache, as a further choice of the call
@@ -64,7 +65,8 @@ class Proposed(_Record, frozen=True, tag="proposed"):
     strategy read from it. forms: what these are beside their texts (core/task/candidate), ()
     for bare instructions. rejected: why the strategy wants each not scored, "" for those that it
     does; () for none. parents: ids of the candidates that they were made from. shown: of a request
-    that was too long at first, what it had in place of all exemplars and past prompts.
+    that was too long at first, what it had in place of all exemplars and past prompts. note: what
+    the strategy made the proposal for, for people.
     """
 
     step: Count
@@ -82,6 +84,7 @@ class Proposed(_Record, frozen=True, tag="proposed"):
     parents: tuple[str, ...] = ()
     reasoning_tokens: Count | None = None
     shown: str = ""
+    note: str = ""
 
 
 class StepPlanned(_Record, frozen=True, tag="step_planned"):

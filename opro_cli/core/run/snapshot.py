@@ -137,6 +137,7 @@ class KeptCandidate:
     answers: dict[Split, KeptAnswers]
     form: str
     parents: tuple[str, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,7 @@ def _keep_candidates(candidates: Mapping[str, Candidate]) -> list[KeptCandidate]
             },
             each.form,
             each.parents,
+            each.note,
         )
         for each in candidates.values()
     ]
@@ -245,6 +247,7 @@ def _restore_candidates(kept: Sequence[KeptCandidate], groups: Groups) -> dict[s
             each.step,
             form=each.form,
             parents=each.parents,
+            note=each.note,
             groups=groups,
         )
         for split, answers in each.answers.items():
