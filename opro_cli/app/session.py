@@ -16,6 +16,7 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app.probed import list_probed, read_known
+from opro_cli.app.start_runs import restore_references
 from opro_cli.config.overrides import parse_override
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
@@ -369,6 +370,9 @@ def _note_edited_source(run: RecordedRun) -> tuple[str, ...]:
         if recorded and edited.search.max_instruction_chars is None:  # it was once filled in as 500
             limit = recorded.search.max_instruction_chars
             search = replace(edited.search, max_instruction_chars=limit)
+            edited = replace(edited, search=search)
+        if recorded and (origins := run.identity.get("start_runs")):
+            search = restore_references(edited.search, origins, recorded.search)
             edited = replace(edited, search=search)
         now = convert_to_plain(wiring.fill_in_new(edited, folders))
     except OproError:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from opro_cli import wiring
 from opro_cli.core.settings.models import is_control
-from opro_cli.core.settings.read import PROBLEM
-from opro_cli.core.settings.settings import UNUSED, Settings
+from opro_cli.core.settings.read import LIST, PROBLEM
+from opro_cli.core.settings.settings import PRUNE, UNUSED, Settings, is_embedded
+from opro_cli.core.task.example import Example
+from opro_cli.embedded.tasks import KNOWN, is_known
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.grading.grader import SUPPLIED_METRIC
 from opro_cli.metrics import METRICS
@@ -70,6 +72,25 @@ def require_startable(settings: Settings, *, cached: bool = True) -> None:
     require_files(settings)
     if cached:
         require_cache_limit(settings)
+
+
+def require_known_task(settings: Settings, train: Sequence[Example]) -> None:
+    """Refuse the embedded optimizer on a task that it was not trained on.
+
+    Whatever it is shown, it proposes instructions about its own tasks, which cost a scorer calls.
+
+    Raises:
+        UsageError: It would be asked.
+    """
+    search, model = settings.search, settings.optimizer.model
+    if not search.steps or not is_embedded(model) or search.strategy in (LIST, PRUNE):
+        return
+    if settings.task.problem is None and not is_known(example.input for example in train):
+        raise UsageError(
+            f"optimizer.model: {model} writes instructions for its own tasks alone ({KNOWN}), and "
+            "the train questions are none of these",
+            "name another optimizer.model; search.strategy evolve, list and prune need none",
+        )
 
 
 def list_missing_keys(settings: Settings) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Data = Mapping[str, Any]
 """A part of `result.json`."""
 
+_PURPOSE = 120
+"""Terminal cells of what a prompt was made for."""
 _UNREAD = 200
 """Terminal cells of a reply of the optimizer."""
 _NAME = 30
@@ -350,7 +352,8 @@ def _list_warnings(result: Data) -> Iterator[str]:
 def _print_prompt(best: Data, start: Data | None, page: Page, kind: str = "prompt") -> None:
     same = start is not None and start["instruction"] == best["instruction"]
     name = f"best {kind}, still the one it started with" if same else f"best {kind}"
-    page.write_line(f"{name} ({format_origin(best['step'])}):", "bold")
+    purpose = f"; {printable(best['note'], _PURPOSE)}" if best.get("note") else ""
+    page.write_line(f"{name} ({format_origin(best['step'])}{purpose}):", "bold")
     if not best["instruction"]:
         page.write_line(display_instruction(""), "dim")
         return
