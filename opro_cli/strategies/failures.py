@@ -26,7 +26,8 @@ NO_REPLY = "no reply: it was refused, or the question is too long"
 EMPTY = "an empty reply"
 CUT = "the reply ends at its limit of tokens, before an answer"
 UNREADABLE = "no answer could be read from the reply"
-OTHER_FORM = "the reply has the right answer, in a form that is not read"
+UNDECIDED = "the reply names several of the answers, and decides for none"
+MENTIONED = "no answer could be read, though the reply mentions the right one"
 PARTLY = "a partly right answer"
 AT_ONCE = "a wrong answer, given at once"
 REASONED = "a wrong answer behind some reasoning"
@@ -53,15 +54,8 @@ def name_failure(failure: Failure, label: str = "", labels: Sequence[str] = ()) 
         label: The gold label, "" where answers are open.
         labels: All labels.
     """
-    reply, gold = failure.reply, label or failure.example.target
     if failure.score is None:
-        if reply is None:
-            return NO_REPLY
-        if failure.cut:
-            return CUT
-        if not reply.strip():
-            return EMPTY
-        return OTHER_FORM if _mentions(reply, gold) else UNREADABLE
+        return _name_unread(failure, label or failure.example.target, labels)
     if label:
         given = next((each for each in labels if is_same_label(failure.answer or "", each)), None)
         if given is None:
@@ -69,7 +63,20 @@ def name_failure(failure: Failure, label: str = "", labels: Sequence[str] = ()) 
         return f"“{_cut(given, _LABEL)}” given for “{_cut(label, _LABEL)}”"
     if failure.score > 0:
         return PARTLY
-    return AT_ONCE if len((reply or "").split()) <= BARE else REASONED
+    return AT_ONCE if len((failure.reply or "").split()) <= BARE else REASONED
+
+
+def _name_unread(failure: Failure, gold: str, labels: Sequence[str]) -> str:
+    reply = failure.reply
+    if reply is None:
+        return NO_REPLY
+    if failure.cut:
+        return CUT
+    if not reply.strip():
+        return EMPTY
+    if sum(_mentions(reply, each) for each in labels) > 1:
+        return UNDECIDED
+    return MENTIONED if _mentions(reply, gold) else UNREADABLE
 
 
 def _mentions(reply: str, gold: str) -> bool:
