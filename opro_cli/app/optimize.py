@@ -12,7 +12,11 @@ from opro_cli import wiring
 from opro_cli.app.check import find_pace_in
 from opro_cli.app.session import hash_weights_of, list_part_folders
 from opro_cli.app.start_runs import require_resolved, resolve_start
-from opro_cli.app.startable import find_origins_of_parts, require_known_task, require_startable
+from opro_cli.app.startable import (
+    find_origins_of_parts,
+    require_fitting_optimizer,
+    require_startable,
+)
 from opro_cli.config.overrides import parse_override
 from opro_cli.config.yaml_file import STDIN
 from opro_cli.core.settings.settings import Settings
@@ -154,7 +158,7 @@ def start_with(  # noqa: PLR0913 - all but three are keywords with a default
     require_startable(settings, cached=cached)
     data = data or wiring.load_data(settings, folders=folders)
     settings = settle_labels(settings, data)
-    require_known_task(settings, data.examples["train"])
+    require_fitting_optimizer(settings, data.examples["train"])
     identity = {
         **origin.to_json(),
         "data_fingerprint": data.fingerprint,

@@ -194,9 +194,10 @@ def print_forecast(facts: Data, console: Console, *, ready: bool = True) -> None
 
         gold = printable(facts["gold_answer"], _MOST_CELLS)
         print_lines(console, "", [f"  gold answer: {gold}"])
-    tokens = format_count(facts.get("meta_prompt_tokens", 0))
-    title = f"first meta-prompt for the optimizer (some {tokens} tokens)"
-    _print_prompt(console, title, facts["meta_prompt"])
+    if facts["meta_prompt"]:
+        tokens = format_count(facts["meta_prompt_tokens"])
+        title = f"first meta-prompt for the optimizer (some {tokens} tokens)"
+        _print_prompt(console, title, facts["meta_prompt"])
 
 
 def describe_golds(golds: Data) -> str:

@@ -30,8 +30,10 @@ def view_of(**given: Any) -> SearchView:
     return new_view(sheets, **given)
 
 
-def ask_all(view: SearchView, step: int = 2) -> list[RewriteAsk]:
-    proposals = ReflectStrategy().propose(view, step)
+def ask_all(
+    view: SearchView, step: int = 2, strategy: ReflectStrategy | None = None
+) -> list[RewriteAsk]:
+    proposals = (strategy or ReflectStrategy()).propose(view, step)
     assert not isinstance(proposals, End)
     assert all(isinstance(each, RewriteAsk) for each in proposals)
     return list(proposals)  # type: ignore[arg-type]
@@ -98,11 +100,11 @@ def test_a_step_asks_the_same_again_after_a_resume() -> None:
 def test_what_must_stay_is_said_placeholders_labels_and_form() -> None:
     strategy = ReflectStrategy(answer="one number")
     kept = view_of(sheets={"Add for {name}.": (0, 1)}, keep_placeholders=True)
-    (ask, *_) = strategy.propose(kept, 1)  # type: ignore[misc]
+    (ask, *_) = ask_all(kept, 1, strategy)
     assert "placeholders: {name}; keep each" in ask.messages[0].content
     assert "the answer that is read from a reply is one number" in ask.messages[0].content
     labelled = view_of(labels=("yes", "no", "yes", "no"))
-    (ask, *_) = strategy.propose(labelled, 1)  # type: ignore[misc]
+    (ask, *_) = ask_all(labelled, 1, strategy)
     assert "the only right answers are yes, no, in this spelling" in ask.messages[0].content
 
 

@@ -224,11 +224,11 @@ class RehearsedView(SearchView):
     made_up_reply: str = "(the reply of the scorer)"
 
     def failures(self, candidate: Candidate) -> list[Failure]:
-        """Return every train question as one that was answered wrong: nothing is answered yet."""
+        """Return every train question as one without a right answer: nothing is answered yet."""
         if self.state.has_answers():  # those of a problem, whose values are known
             return SearchView.failures(self, candidate)
         return [
-            Failure(index, example, self.made_up_reply, "?", 0.0)
+            Failure(index, example, self.made_up_reply, None, None)
             for index, example in enumerate(self.train)
         ]
 

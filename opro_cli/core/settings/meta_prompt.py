@@ -63,6 +63,8 @@ def find_meta_prompt_faults(config: Mapping[str, Any], strategy: Any) -> Iterato
         yield Problem(path, f"{message}; it is for {', '.join(WITH_WORDS)}")
         return
     file = list_files(config).get(PLACE)
+    if file is None and "{{" not in text:
+        return  # the name of a file that could not be read, which has been said
     try:
         holes = list_holes(text)
     except MalformedHole as error:
