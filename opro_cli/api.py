@@ -32,6 +32,7 @@ from opro_cli.app.given import (
 from opro_cli.app.optimize import Origin, UsedTogether, start_with
 from opro_cli.app.resume import check_resumable
 from opro_cli.app.session import SessionOutcome, Stopper, stop_signals_to, work_on
+from opro_cli.app.start_runs import resolve_start
 from opro_cli.core.run.events import Answered
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import Settings
@@ -221,13 +222,14 @@ def optimize(
             plain.setdefault("search", {})["strategy"] = f"{SUPPLIED}{strategy.name}"
         if evaluator is not None:
             plain["task"]["evaluator"] = f"{SUPPLIED}{evaluator.name}"
-        settings, data, supplied = _settle(given, plain, config, strategy, evaluator)
+        read, start_runs = resolve_start(read_plain(plain), Path(runs_dir))
+        settings, data, supplied = _settle(given, read, config, strategy, evaluator)
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
     judge = supplied.evaluator
     where = Path(ledger).absolute() if ledger else None
     uses = UsedTogether(str(where or ""))
-    origin = Origin(source)
+    origin = Origin(source, start_runs=start_runs)
     run = start_with(settings, Path(runs_dir), origin, data=data, evaluator=judge, uses=uses)
     how = {"show": show, "preflight": preflight, "keep_going": keep_going, "cached": cached}
     return _work(run.folder, run.settings, supplied, ledger=where, **how)
@@ -235,13 +237,12 @@ def optimize(
 
 def _settle(
     given: Given,
-    plain: dict[str, Any],
+    settings: Settings,
     config: str | Path | Section | None,
     strategy: Strategy | None,
     evaluator: Evaluator | None,
 ) -> tuple[Settings, LoadedData, wiring.Supplied]:
     """Return the settings, the data and the parts of a new run; refuses before there is one."""
-    settings = read_plain(plain)
     if given.problem is not None:
         settings = start_from_drawn(settings, given.problem)
     settings = wiring.fill_in_new(settings, _list_folders(config))

@@ -19,6 +19,7 @@ from opro_cli.core.settings.read import NameResolver, read_options, read_setting
 from opro_cli.core.settings.settings import (
     BASELINES,
     SHORT,
+    UNUSED,
     ModelSettings,
     PriceSettings,
     Settings,
@@ -52,7 +53,7 @@ from opro_cli.problems import (
 from opro_cli.reports.request_words import name_role
 from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import find_cache_path, read_cache_limit
-from opro_cli.strategies import META_PROMPTS, PROBLEM_STRATEGIES, STRATEGIES
+from opro_cli.strategies import META_PROMPTS, PROBLEM_STRATEGIES, SHOW_SCORES, STRATEGIES
 
 
 def read_config(
@@ -230,7 +231,9 @@ def check_scale(settings: Settings, evaluator: Evaluator) -> None:
     Raises:
         UsageError: The meta-prompts of OPRO show shares, and these scores are none.
     """
-    if evaluator.scale != SHARE and settings.search.strategy in META_PROMPTS:
+    shows = settings.search.strategy in (*META_PROMPTS, *SHOW_SCORES)
+    asks = settings.optimizer.model != UNUSED
+    if evaluator.scale != SHARE and shows and asks:
         raise UsageError(
             f"search.strategy {settings.search.strategy} shows scores from 0 to 100, and those of "
             f"task.evaluator {settings.task.evaluator} are on a scale of its own",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from opro_cli import wiring
-from opro_cli.app.diff import build_unscored_error, find_prompt
+from opro_cli.app.named_prompts import build_unscored_error, find_prompt
 from opro_cli.core.task.chat import find_asked
 from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.prompt import Content

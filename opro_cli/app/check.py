@@ -10,6 +10,7 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app.ledger import NextUse, find_next_use
+from opro_cli.app.start_runs import resolve_start
 from opro_cli.app.startable import (
     describe_servers,
     find_origins_of_parts,
@@ -19,6 +20,7 @@ from opro_cli.app.startable import (
     note_learnt_prices,
     probe_servers,
     require_addresses,
+    require_fitting_optimizer,
     require_prices,
     select_missing,
 )
@@ -32,6 +34,7 @@ from opro_cli.core.settings.differences import (
     find_origins,
     find_written,
 )
+from opro_cli.core.settings.meta_prompt import list_unused
 from opro_cli.core.settings.prompts import FILE
 from opro_cli.core.settings.settings import (
     ASKING_NONE,
@@ -105,7 +108,10 @@ def check(
     )
     if read.settings is None:
         raise read.error or AssertionError("no settings and no problem")
-    settings = wiring.fill_in_new(read.settings, folders)
+    settings = read.settings
+    with faults.collecting():
+        settings, _ = resolve_start(settings, runs_dir)
+    settings = wiring.fill_in_new(settings, folders)
     sound = _select_sound(settings, read.faulty)
     with faults.collecting():
         require_addresses(sound)
@@ -116,6 +122,7 @@ def check(
         with faults.collecting():
             data = wiring.load_data(settings, folders=folders)
             settings = settle_labels(settings, data)
+            require_fitting_optimizer(sound, data.examples["train"])
     with faults.collecting():
         find_origins_of_parts(sound, folders)
         strategy = wiring.build_strategy(settings, folders)
@@ -141,10 +148,13 @@ def check(
             facts["notes"] = _note_use(next_use, data.examples, facts["notes"])
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
-    facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
-    facts["notes"] += list_model_notes(settings)
-    facts["notes"] += note_learnt_prices(settings)
-    facts["notes"] += [note for each in files for note in each.notes]
+    facts["notes"] += [
+        *describe_servers(settings, servers, facts["longest_prompts"]),
+        *list_model_notes(settings),
+        *note_unused_holes(settings),
+        *note_learnt_prices(settings),
+        *(note for each in files for note in each.notes),
+    ]
     facts |= {"groups": data.groups.to_json()} if settings.task.problem is None else {}
     facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     facts["files"] = [each.to_json() for each in files]
@@ -256,6 +266,15 @@ def note_prompts(
     return notes + note_names(prompts, fields)
 
 
+def note_unused_holes(settings: Settings) -> list[str]:
+    """Say what a meta-prompt of the user's own does not show."""
+    words = settings.search.meta_prompt
+    if words is None or not (unused := list_unused(words)):
+        return []
+    holes = ", ".join(f"{{{{{name}}}}}" for name in unused)
+    return [f"search.meta_prompt has no hole {holes}; `opro docs meta-prompt` says what they hold"]
+
+
 def note_next_use(use: NextUse) -> list[str]:
     """Say how often test rows were used by verdicts, and what they can still tell."""
     notes = [use.note] if use.note else []
@@ -273,7 +292,7 @@ def note_next_use(use: NextUse) -> list[str]:
 def describe_limits(settings: Settings) -> list[str]:
     """Return where a rewrite as long as the start prompt would be dropped or cut."""
     search, optimizer = settings.search, settings.optimizer
-    asks_none = search.strategy in ASKING_NONE
+    asks_none = search.strategy in ASKING_NONE or optimizer.model == UNUSED
     if settings.task.problem is not None or not search.steps or asks_none:
         return []
     from opro_cli.reports.costs import estimate_tokens

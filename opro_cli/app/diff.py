@@ -7,16 +7,14 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from opro_cli.app.named_prompts import build_unscored_error, find_prompt
 from opro_cli.core.run.events import Answered, FirstReply
 from opro_cli.core.task.example import Split
-from opro_cli.errors import OproError, UsageError
+from opro_cli.errors import OproError
 from opro_cli.reports.comparison import (
-    BEST,
     PromptComparison,
-    PromptSelector,
     SelectedPrompt,
     compare_prompts,
-    parse_selector,
     select_prompt,
 )
 from opro_cli.reports.paired import Replies
@@ -25,7 +23,7 @@ from opro_cli.reports.sweeps.data import serialize_sweep, serialize_sweep_diff
 from opro_cli.reports.sweeps.measured import SweptCell
 from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report, diff_sweeps
 from opro_cli.reports.sweeps.winners import build_transfer
-from opro_cli.store.folders import Note, find_matching_runs, find_run
+from opro_cli.store.folders import Note
 from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
 from opro_cli.store.sweep_folder import RecordedSweep, read_sweep
@@ -53,31 +51,6 @@ def compare(
         raise build_unscored_error(unscored[0].run.name)
     compared = compare_prompts(chosen)
     return compared.with_replies(_read_flipped_replies(chosen, compared)) if replies else compared
-
-
-def build_unscored_error(run: str) -> UsageError:
-    """Return the refusal of a run (its name) whose best prompt is not known yet."""
-    return UsageError(
-        f"no prompt of {run} has all its train answers yet",
-        f"`opro resume {run}` goes on; {run}@0.1 is its first start prompt",
-    )
-
-
-def find_prompt(runs_dir: Path, name: str, note: Note | None = None) -> tuple[Path, PromptSelector]:
-    """Return the run folder and the prompt that RUN or RUN@PLACE names.
-
-    An @ may be part of a run's name, so the whole name is tried first; `note` as in `find_run`.
-    """
-    run, at, suffix = name.rpartition("@")
-    if not at or find_matching_runs(runs_dir, name):
-        return find_run(runs_dir, name, note), BEST
-    selector = parse_selector(suffix)
-    if selector is None and find_matching_runs(runs_dir, run):
-        raise UsageError(
-            f'"@{suffix}" names no prompt of {run}',
-            "what there is: @best, @start, @3 (the best of step 3), @3.2 (its second candidate)",
-        )
-    return find_run(runs_dir, run if selector else name, note), selector or BEST
 
 
 def select_prompts(

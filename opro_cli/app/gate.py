@@ -12,9 +12,9 @@ from pathlib import Path
 
 from opro_cli import wiring
 from opro_cli.app import evaluate as evaluating
-from opro_cli.app.diff import build_unscored_error, find_prompt
 from opro_cli.app.evaluate import Cell, Dataset
 from opro_cli.app.given import read_instruction, refuse_halves
+from opro_cli.app.named_prompts import build_unscored_error, find_prompt
 from opro_cli.app.session import list_part_folders
 from opro_cli.app.versions import (
     note_differences,

@@ -20,6 +20,7 @@ from opro_cli.app.ledger import find_next_use
 from opro_cli.app.optimize import describe_parts
 from opro_cli.app.probed import FOLDER, choose_drafts, describe_probe, measure_spend
 from opro_cli.app.session import hash_weights_of, list_part_folders, work_on
+from opro_cli.app.start_runs import resolve_start
 from opro_cli.app.startable import require_startable
 from opro_cli.config.overrides import parse_override
 from opro_cli.core.labels import find_closed_set, get_kind
@@ -365,7 +366,7 @@ def probe_config(
     """
     folders = (config.resolve().parent,)
     read = wiring.read_config(config, list(map(parse_override, overrides)))
-    settings = wiring.fill_in_new(read, folders)
+    settings = wiring.fill_in_new(resolve_start(read, runs_dir)[0], folders)
     if reason := refuse_probe(settings):
         raise UsageError(f"--headroom: this config has nothing to probe: {reason}")
     require_startable(settings)

@@ -11,7 +11,12 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.app.check import find_pace_in
 from opro_cli.app.session import hash_weights_of, list_part_folders
-from opro_cli.app.startable import find_origins_of_parts, require_startable
+from opro_cli.app.start_runs import require_resolved, resolve_start
+from opro_cli.app.startable import (
+    find_origins_of_parts,
+    require_fitting_optimizer,
+    require_startable,
+)
 from opro_cli.config.overrides import parse_override
 from opro_cli.config.yaml_file import STDIN
 from opro_cli.core.settings.settings import Settings
@@ -34,16 +39,19 @@ class Origin:
         source: The file; None where there is none.
         part_folder: Where parts from outside opro are looked for first, without such a file.
         overrides: Keys that the command line gave in place of those of the file.
+        start_runs: Start prompts of other runs, as `resolve_start` returns them.
     """
 
     source: str | None = None
     part_folder: str | None = None
     overrides: Sequence[str] = ()
+    start_runs: Sequence[Mapping[str, Any]] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return its part of run.json."""
         where = {"config_source": self.source, "part_folder": self.part_folder}
-        return {**where, **({"overrides": list(self.overrides)} if self.overrides else {})}
+        further = {"overrides": list(self.overrides), "start_runs": list(self.start_runs)}
+        return where | {name: listed for name, listed in further.items() if listed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +116,12 @@ def start(
     read = wiring.read_partly(config, list(map(parse_override, overrides)))
     if read.error is not None or read.settings is None:
         raise read.error or AssertionError("no settings and no problem")
-    if config == STDIN:
-        origin = Origin(part_folder=str(Path.cwd()), overrides=overrides)
-    else:
-        origin = Origin(str(config.resolve()), overrides=overrides)
+    source, folder = (None, str(Path.cwd())) if config == STDIN else (str(config.resolve()), None)
     try:
+        settings, start_runs = resolve_start(read.settings, runs_dir)
+        origin = Origin(source, folder, overrides, start_runs)
         uses = UsedTogether(str(ledger.absolute()) if ledger else "")
-        return start_with(read.settings, runs_dir, origin, cached=cached, uses=uses, first=first)
+        return start_with(settings, runs_dir, origin, cached=cached, uses=uses, first=first)
     except UsageError as error:
         error.message = read.file.locate(error.message)
         raise
@@ -146,10 +153,12 @@ def start_with(  # noqa: PLR0913 - all but three are keywords with a default
         first: See `First`.
     """
     folders = list_part_folders(origin.to_json())
+    require_resolved(settings)
     settings = wiring.fill_in_new(settings, folders)
     require_startable(settings, cached=cached)
     data = data or wiring.load_data(settings, folders=folders)
     settings = settle_labels(settings, data)
+    require_fitting_optimizer(settings, data.examples["train"])
     identity = {
         **origin.to_json(),
         "data_fingerprint": data.fingerprint,
@@ -202,7 +211,7 @@ def estimate_costs(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) 
 
     folders = (config.resolve().parent,)
     given = wiring.read_config(config, list(map(parse_override, overrides)))
-    settings = wiring.fill_in_new(given, folders)
+    settings = wiring.fill_in_new(resolve_start(given, runs_dir)[0], folders)
     examples = wiring.load_data(settings, folders=folders).examples
     strategy = wiring.build_strategy(settings, folders)
     start = value_start(settings, examples, folders)

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from opro_cli.app.diff import build_unscored_error, find_prompt
+from opro_cli.app.named_prompts import build_unscored_error, find_prompt
 from opro_cli.app.session import read_recorded_settings, read_train_replies
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.deciding import measure_mean

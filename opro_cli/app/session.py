@@ -16,9 +16,11 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app.probed import list_drafts, list_probed, read_known
+from opro_cli.app.start_runs import restore_references
 from opro_cli.config.overrides import parse_override
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
+from opro_cli.core.run.replies import KeptReplies
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
 from opro_cli.core.settings.settings import HUB, Settings
 from opro_cli.core.task.example import Split
@@ -146,7 +148,8 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
             rewrite_config(folder, settings)
         sources = list_part_folders(run.identity)
         parts = wiring.assemble(settings, run.examples, sources, cached=cached, supplied=supplied)
-        parts.replies.update(read_needed_replies(parts.strategy, folder))
+        remarks = read_needed_replies(parts.strategy, folder)
+        parts.replies.update(remarks.texts)
         drafts = list_drafts(run.identity)
         strategy = ProbedStrategy(parts.strategy, drafts) if drafts else parts.strategy
         runner = Runner(
@@ -163,6 +166,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
             shared=shared,
             redact=parts.redact,
             replies=parts.replies,
+            remarks=remarks,
             ledger=open_test_ledger(run, ledger)
             if ledger is None or isinstance(ledger, Path)
             else ledger,
@@ -310,18 +314,19 @@ def _name_source(source: str) -> str:
     return source if source.startswith(HUB) or "://" in source else Path(source).name
 
 
-def read_needed_replies(strategy: Strategy, folder: Path) -> dict[tuple[str, Split, int], str]:
-    """Return the train replies in a run's journal, where a strategy needs them."""
-    return read_train_replies(folder) if strategy.needs else {}
+def read_needed_replies(strategy: Strategy, folder: Path) -> KeptReplies:
+    """Return what a run's journal has of train replies, where a strategy needs them."""
+    kept = KeptReplies()
+    if strategy.needs:
+        kept.add_all(event for _, event in read_numbered_events(folder / "events.jsonl"))
+    return kept
 
 
 def read_train_replies(folder: Path) -> dict[tuple[str, Split, int], str]:
     """Return the train replies in a run's journal by candidate, split and question."""
-    return {
-        (event.candidate, event.split, event.question): event.text
-        for _, event in read_numbered_events(folder / "events.jsonl")
-        if isinstance(event, Answered) and event.split == "train"
-    }
+    kept = KeptReplies()
+    kept.add_all(event for _, event in read_numbered_events(folder / "events.jsonl"))
+    return kept.texts
 
 
 def read_first_answers(folder: Path) -> list[Answered]:
@@ -368,6 +373,9 @@ def _note_edited_source(run: RecordedRun) -> tuple[str, ...]:
         if recorded and edited.search.max_instruction_chars is None:  # it was once filled in as 500
             limit = recorded.search.max_instruction_chars
             search = replace(edited.search, max_instruction_chars=limit)
+            edited = replace(edited, search=search)
+        if recorded and (origins := run.identity.get("start_runs")):
+            search = restore_references(edited.search, origins, recorded.search)
             edited = replace(edited, search=search)
         now = convert_to_plain(wiring.fill_in_new(edited, folders))
     except OproError:

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opro_cli import wiring
+from opro_cli.core.settings.meta_prompt import WITH_WORDS
 from opro_cli.core.settings.models import is_control
 from opro_cli.core.settings.read import PROBLEM
-from opro_cli.core.settings.settings import UNUSED, Settings
+from opro_cli.core.settings.settings import ASKING_NONE, UNUSED, Settings, is_embedded
+from opro_cli.core.task.example import Example
+from opro_cli.embedded.tasks import KNOWN, is_known
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.grading.grader import SUPPLIED_METRIC
 from opro_cli.metrics import METRICS
@@ -70,6 +73,34 @@ def require_startable(settings: Settings, *, cached: bool = True) -> None:
     require_files(settings)
     if cached:
         require_cache_limit(settings)
+
+
+def require_fitting_optimizer(settings: Settings, train: Sequence[Example]) -> None:
+    """Refuse the embedded optimizer where it cannot do what it is asked for.
+
+    Whatever it is shown, it proposes instructions for the tasks that it was trained on, which cost
+    a scorer calls; and no meta-prompt but opro's and the paper's makes it propose any.
+
+    Raises:
+        UsageError: It would be asked.
+    """
+    search, model = settings.search, settings.optimizer.model
+    if not search.steps or not is_embedded(model) or search.strategy in ASKING_NONE:
+        return
+    asked = search.strategy if search.strategy in WITH_WORDS and search.strategy != "opro" else ""
+    asked = "search.meta_prompt" if search.meta_prompt else asked and f"search.strategy {asked}"
+    if asked:
+        raise UsageError(
+            f"optimizer.model: {model} knows the meta-prompts of opro and the paper alone, and "
+            f"answers that of {asked} with nothing that could be tried",
+            "name another optimizer.model; search.strategy evolve needs none",
+        )
+    if settings.task.problem is None and not is_known(example.input for example in train):
+        raise UsageError(
+            f"optimizer.model: {model} writes instructions for its own tasks alone ({KNOWN}), and "
+            "the train questions are none of these",
+            "name another optimizer.model; search.strategy evolve, list and prune need none",
+        )
 
 
 def list_missing_keys(settings: Settings) -> tuple[str, ...]:

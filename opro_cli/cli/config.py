@@ -56,7 +56,8 @@ def init(
             help="quickstart, embedded-boolean, …-counting, …-tracking or …-dyck, own-data, "
             "bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, …-vllm, …-lm-studio, …-llama-cpp, "
             "…-gguf or …-mixed, smollm2-sentiment; embedded-sweep or bbh-sweep; "
-            "linear-regression, traveling-salesman, regression-sweep or tour-sweep.",
+            "linear-regression, traveling-salesman, regression-sweep or tour-sweep. meta-prompt is "
+            "no config, but the words for search.meta_prompt.",
             show_default=True,
             autocompletion=complete_template,
         ),
@@ -91,9 +92,10 @@ def init(
       opro init mine.yaml --template own-data
       opro init mine.yaml --data tickets.csv
       opro init mine.yaml --data rows.jsonl --prompt prompt.md --target team
+      opro init meta-prompt.md --template meta-prompt
     """
     from opro_cli.app.init import write_first_config
-    from opro_cli.config.templates import write_template
+    from opro_cli.config.templates import META_PROMPT, write_meta_prompt, write_template
     from opro_cli.render.safe import printable
 
     first = None
@@ -109,11 +111,17 @@ def init(
         first = write_first_config(path, data, prompt=own, inputs=fields, target=target or "")
     elif prompt or fields or target:
         raise UsageError("--prompt, --input and --target belong to --data", "opro init --data FILE")
-    files = first.files if first else write_template(template, path)
+    if is_words := template == META_PROMPT:
+        path = Path("meta-prompt.md") if path == Path("opro.yaml") else path
+        files = write_meta_prompt(path)
+    else:
+        files = first.files if first else write_template(template, path)
     name = shlex.quote(str(path))
     sweep = f"opro sweep {name} --dry-run && opro sweep {name}"
     run = f"opro check {name} && opro optimize {name}"
     command = sweep if template.endswith("-sweep") else run
+    if is_words:
+        command = f"opro check opro.yaml --set search.meta_prompt={name}"
     if as_json:
         written, unchanged = map(str, files.written), map(str, files.unchanged)
         chosen = {} if first is None else {"chosen": first.to_json()}

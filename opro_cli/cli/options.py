@@ -37,9 +37,9 @@ def complete_sweep(context: typer.Context, incomplete: str) -> list[str]:
 def complete_template(incomplete: str) -> list[str]:
     """Complete the name of a shipped config."""
     from opro_cli.app.runs import select_fitting
-    from opro_cli.config.templates import template_names
+    from opro_cli.config.templates import META_PROMPT, template_names
 
-    return select_fitting(template_names(), incomplete)
+    return select_fitting([*template_names(), META_PROMPT], incomplete)
 
 
 def _runs_dir(context: typer.Context) -> Path:

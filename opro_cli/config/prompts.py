@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from opro_cli.core.settings.meta_prompt import KEY
 from opro_cli.core.settings.prompts import (
     FILE,
     START,
@@ -124,6 +125,15 @@ class _Inlining:
         self.files[name] = {"place": name, "file": str(file), "sha256": hash_prompt(text)}
         return text
 
+    def read_words(self, value: Any) -> Any:
+        """Return the text of a meta-prompt; what is not the text itself names a file."""
+        is_text = not isinstance(value, str) or "{{" in value or "\n" in value.strip()
+        if is_text or not value.strip():
+            return value
+        named = value if value.startswith(FILE) else f"{FILE}{value}"
+        text = self.read(named, KEY, ("search", "meta_prompt"))
+        return value if text == named and not self.is_put_off else text
+
     def was_read(self, text: str, name: str) -> bool:
         """Return whether a text is that of a file already, whatever it begins with."""
         return self.files.get(name, {}).get("sha256") == hash_prompt(text)
@@ -156,6 +166,9 @@ def inline_prompts(raw: Any, folder: Path, *, is_put_off: bool = False) -> list[
             if name in search:
                 texts = _inline_start(search[name], ("search", name), inlining)
                 raw["search"] = {**raw["search"], name: texts}
+        if "meta_prompt" in search:
+            words = inlining.read_words(search["meta_prompt"])
+            raw["search"] = {**raw["search"], "meta_prompt": words}
     _inline_chat(raw, inlining)
     if inlining.files:
         raw["prompt_files"] = list(inlining.files.values())

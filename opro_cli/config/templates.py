@@ -21,6 +21,7 @@ from opro_cli.errors import UsageError
 from opro_cli.metrics import METRICS
 from opro_cli.problems import PROBLEMS
 from opro_cli.strategies import PROBLEM_STRATEGIES, STRATEGIES
+from opro_cli.strategies.reflect import ReflectStrategy
 
 Kind = Literal["config", "sweep"]
 
@@ -64,6 +65,20 @@ def template_names() -> list[str]:
     return sorted(file.stem for file in _locate_shipped_configs().glob("*.yaml"))
 
 
+META_PROMPT = "meta-prompt"
+"""The template that is no config: a meta-prompt, for `search.meta_prompt`."""
+
+
+def write_meta_prompt(path: Path) -> WrittenTemplate:
+    """Write the meta-prompt of `search.strategy: reflect`, to be put into other words.
+
+    Raises:
+        UsageError: The file is there with other content, or cannot be written.
+    """
+    remedy = f"name another file: opro init FILE --template {META_PROMPT}"
+    return write_files({path: ReflectStrategy.words.encode()}, lambda _: remedy, path)
+
+
 def write_template(name: str, path: Path) -> WrittenTemplate:
     """Write the shipped config `name` to `path`, and beside it the files that it names.
 
@@ -75,7 +90,7 @@ def write_template(name: str, path: Path) -> WrittenTemplate:
             content; then nothing is written.
     """
     folder = _locate_shipped_configs()
-    names = template_names()
+    names = [*template_names(), META_PROMPT]
     if name not in names:
         guess = nearest(name, names)
         hint = f"did you mean {guess}?" if guess else None

@@ -128,6 +128,7 @@ class Proposing:
                 finish_reason="draft",
                 via="local",
                 parents=draft.parents,
+                note=self.calls.redact(draft.note),
                 **FREE,
                 **self._describe_candidates([draft.content]),
             )
@@ -209,6 +210,7 @@ class Proposing:
             step=call.step,
             sample=call.samples[0],
             parents=call.ask.parents,
+            note=self.calls.redact(call.ask.note),
             shown=self._shown,
             **self._read(reply, call.ask),
             **describe_reply(answered),

@@ -28,7 +28,8 @@ from opro_cli.core.run.events import (
     StepPlanned,
 )
 from opro_cli.core.run.progress import Progress, Role
-from opro_cli.core.run.selection import has_tried, is_untried
+from opro_cli.core.run.replies import KeptReplies
+from opro_cli.core.run.selection import find_stop, has_tried, is_untried
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import End, SearchView
 from opro_cli.core.scale import SHARE
@@ -98,6 +99,8 @@ class Runner:
     shared: SharedLimits | None = None
     replies: dict[tuple[str, Split, int], str] = field(default_factory=dict)
     """Train replies by candidate, split and question, where the strategy needs any."""
+    remarks: KeptReplies = field(default_factory=KeptReplies)
+    """What is known of them beside their grade."""
     redact: Callable[[str], str] = str
     """Takes the keys that are sent out of a model's words."""
     ledger: TestLedger | None = None
@@ -161,6 +164,7 @@ class Runner:
             lambda *key: self.replies.get(key),
             self._planned.exemplars,
             list_train_labels(task.answer, task.evaluator, self.examples),
+            kept=self.remarks,
         )
         self._proposing = Proposing(self._calls, self.strategy, view)
 
@@ -364,11 +368,16 @@ class Runner:
 
     def _record_plan(self, work: Propose) -> bool:
         """Record what a step's plan decides without a model; True if there was anything."""
+        state = self.state
+        begins = state.planned is None and not state.proposals.arrived
+        if begins and (reason := find_stop(state)):
+            self._record(StepPlanned(read_clock(), work.step, 0, reason))
+            return True
         planned = self._proposing.plan(work.step)
         if isinstance(planned, End):
             self._record(StepPlanned(read_clock(), work.step, 0, self.redact(planned.reason)))
             return True
-        if len(planned) != self.state.planned_samples:
+        if len(planned) != state.planned_samples:
             self._record(StepPlanned(read_clock(), work.step, len(planned)))
             return True
         drafts = self._proposing.drafts(work.step, work.samples)
@@ -420,8 +429,10 @@ class Runner:
                 self._judge_first_answers()
             if isinstance(event, Proposed) and self._unread >= 0:
                 self._unread = -1 if event.instructions else self._unread + 1
-            if self.strategy.needs and isinstance(event, Answered) and event.split == "train":
-                self.replies[event.candidate, event.split, event.question] = event.text
+            if self.strategy.needs:
+                self.remarks.add(event)
+                if isinstance(event, Answered) and event.split == "train":
+                    self.replies[event.candidate, event.split, event.question] = event.text
             for observer in self.observers:
                 observer.after(event, self.state)
 

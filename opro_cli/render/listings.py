@@ -102,7 +102,7 @@ def print_candidates(rows: Sequence[Data], page: Page, result: Data | None = Non
     ]
     room = page.width - _measure(columns, figures)
     cells = [
-        (*own, _wrap(display_prompt(row, row.get("leaks")), room))
+        (*own, _wrap(_describe_lineage(row), room))
         for own, (_, row) in zip(figures, sorted_rows, strict=True)
     ]
     name = "solution" if solutions else "instruction"
@@ -112,6 +112,14 @@ def print_candidates(rows: Sequence[Data], page: Page, result: Data | None = Non
         page.write_line("~ stopped early, so estimated; --json has the interval", "dim")
     if "tokens" in columns:
         page.write_line("tokens: of an answer, prompt and reply together, on average", "dim")
+
+
+def _describe_lineage(row: Data) -> str:
+    """Return an instruction with its leaks, what it was made from, and what for."""
+    text = display_prompt(row, row.get("leaks"))
+    made = [f"from {' and '.join(row['parents'])}"] if row.get("parents") else []
+    made += [row["note"]] if row.get("note") else []
+    return f"{text} [{': '.join(made)}]" if made else text
 
 
 def _measure(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
@@ -190,7 +198,10 @@ def print_forecast(facts: Data, console: Console, *, ready: bool = True) -> None
 
         gold = printable(facts["gold_answer"], _MOST_CELLS)
         print_lines(console, "", [f"  gold answer: {gold}"])
-    _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
+    if facts["meta_prompt"]:
+        tokens = format_count(facts["meta_prompt_tokens"])
+        title = f"first meta-prompt for the optimizer (some {tokens} tokens)"
+        _print_prompt(console, title, facts["meta_prompt"])
 
 
 def describe_golds(golds: Data) -> str:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 Data = Mapping[str, Any]
 """A part of `result.json`."""
 
+_PURPOSE = 120
+"""Terminal cells of what a prompt was made for."""
 _UNREAD = 200
 """Terminal cells of a reply of the optimizer."""
 _NAME = 30
@@ -368,7 +370,8 @@ def _list_warnings(result: Data) -> Iterator[str]:
 def _print_prompt(best: Data, start: Data | None, page: Page, kind: str = "prompt") -> None:
     same = start is not None and is_same_prompt(start, best)
     name = f"best {kind}, still the one it started with" if same else f"best {kind}"
-    page.write_line(f"{name} ({format_origin(best['step'])}):", "bold")
+    purpose = f"; {printable(best['note'], _PURPOSE)}" if best.get("note") else ""
+    page.write_line(f"{name} ({format_origin(best['step'])}{purpose}):", "bold")
     if form := describe_form(best):
         page.write_line(f"[{form}; `opro prompt` prints it whole]", "dim")
     if not best["instruction"]:

@@ -13,7 +13,7 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Ask, Draft, End, RehearsedView
 from opro_cli.core.scale import Scale
 from opro_cli.core.settings.read import read_options
-from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
+from opro_cli.core.settings.settings import UNUSED, ModelSettings, PriceSettings, Settings
 from opro_cli.core.task.example import SPLITS, Example, Message, Split
 from opro_cli.core.task.prompt import Prompt, TrajectoryEntry, build_messages
 from opro_cli.core.text import count_bytes
@@ -29,6 +29,8 @@ NEW_SHARE = 0.75
 NO_COST = {"prompt_tokens": 0, "completion_tokens": 0, "usd": 0.0, "seconds": 0.0}
 TYPICAL_LENGTH = 80
 """Characters of an instruction that the optimizer typically proposes."""
+LONG_REPLY = 1000
+"""Characters of a reply that a meta-prompt may show, which cuts it."""
 
 Examples = Mapping[Split, Sequence[Example]]
 
@@ -92,6 +94,8 @@ def _count_calls(settings: Settings, state: RunState) -> dict[Role, tuple[float,
     tiny_call = 1 if search.steps else 0
     asked = estimate_calls(state) - most_proposals - tiny_call + checks["scorer"]
     proposed = proposals + tiny_call + checks["optimizer"]
+    if settings.optimizer.model == UNUSED:  # prompts are made by code
+        proposed = proposals = most_proposals = 0
     once = len(search.initial_instructions) * state.sizes["train"]
     return {
         "scorer": (once + NEW_SHARE * (asked - once), asked),
@@ -238,7 +242,8 @@ def _measure_first(
     state: RunState,
     trajectory: tuple[TrajectoryEntry, ...] = (),
 ) -> float:
-    requests = _list_first_requests(settings, examples, strategy, state, trajectory)
+    reply = "x" * LONG_REPLY
+    requests = _list_first_requests(settings, examples, strategy, state, trajectory, reply)
     return max((_count_bytes(request.messages) for request in requests), default=0.0)
 
 
@@ -269,9 +274,10 @@ def _list_first_requests(
     strategy: Strategy,
     state: RunState,
     trajectory: tuple[TrajectoryEntry, ...],
+    reply: str = "(the reply of the scorer)",
 ) -> list[Ask]:
     """Return what a strategy would ask the optimizer in the first step, after this trajectory."""
-    proposals = _list_first(settings, examples, strategy, state, trajectory)
+    proposals = _list_first(settings, examples, strategy, state, trajectory, reply)
     return [proposal for proposal in proposals if isinstance(proposal, Ask)]
 
 
@@ -281,6 +287,7 @@ def _list_first(
     strategy: Strategy,
     state: RunState,
     trajectory: tuple[TrajectoryEntry, ...] = (),
+    reply: str = "(the reply of the scorer)",
 ) -> Sequence[Ask | Draft]:
     """Return what a strategy would propose in the first step, after this trajectory."""
     view = RehearsedView(
@@ -291,6 +298,7 @@ def _list_first(
         read_options(strategy, settings.search.options),
         labels=list_train_labels(settings.task.answer, settings.task.evaluator, examples),
         made_up=trajectory,
+        made_up_reply=reply,
     )
     proposals = strategy.propose(view, 1)
     return () if isinstance(proposals, End) else proposals
@@ -334,6 +342,7 @@ def build_forecast(
         "scorer_prompt": _serialize_messages(asked),
         "gold_answer": first.target,
         "meta_prompt": _serialize_messages(meta_prompt),
+        "meta_prompt_tokens": estimate_tokens(round(_count_bytes(meta_prompt))),
     }
 
 

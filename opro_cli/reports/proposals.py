@@ -19,7 +19,7 @@ from opro_cli.core.run.candidates import (
 from opro_cli.core.run.state import RunState
 
 NOTHING_TRIED = "no candidate was tried"
-_TAGGED = ("opro", "paper-gpt", "paper-instructions-only")
+_TAGGED = ("opro", "reflect", "evolve", "paper-gpt", "paper-instructions-only")
 """Strategies that read a text between tags."""
 _PLAIN = {
     EMPTY: "empty",

@@ -216,8 +216,20 @@ def list_models(run: RecordedRun) -> dict[str, str]:
 
 
 def serialize_candidates(state: RunState) -> list[dict[str, Any]]:
-    """Return all candidates as plain data, in the order in which they joined."""
-    return [serialize_candidate(candidate, state) for candidate in state.candidates.values()]
+    """Return all candidates as plain data, in the order in which they joined.
+
+    parents: those that one was made from, each as RUN@3.2 has it behind the @.
+    """
+    counts: Counter[int] = Counter()
+    places: dict[str, str] = {}
+    rows = []
+    for candidate in state.candidates.values():
+        counts[candidate.step] += 1
+        places[candidate.id] = f"{candidate.step}.{counts[candidate.step]}"
+        parents = [places[parent] for parent in candidate.parents if parent in places]
+        row = serialize_candidate(candidate, state)
+        rows.append(row | ({"parents": parents} if parents else {}))
+    return rows
 
 
 def _count_stopped_early(state: RunState) -> dict[str, int]:
@@ -315,6 +327,7 @@ def serialize_candidate(candidate: Candidate, state: RunState) -> dict[str, Any]
         "instruction": candidate.instruction,
         **serialize_form(candidate),
         "step": candidate.step,
+        **({"note": candidate.note} if candidate.note else {}),
         "leaks": [asdict(leak) for leak in leaks],
         "scores": {split: serialize_score(candidate.score(split)) for split in SPLITS},
         **serialize_costs(candidate),

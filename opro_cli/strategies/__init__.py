@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from opro_cli.core.settings.models import is_embedded
-from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.settings import UNUSED, Settings
 from opro_cli.ports import Problem, Strategy
 from opro_cli.strategies.demos import DemosStrategy
+from opro_cli.strategies.evolve import EvolveStrategy
+from opro_cli.strategies.headroom import describe_answer
 from opro_cli.strategies.listed import ListStrategy
 from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 from opro_cli.strategies.place import PlaceStrategy
 from opro_cli.strategies.problem import ProblemStrategy
 from opro_cli.strategies.prune import PruneStrategy
+from opro_cli.strategies.reflect import ReflectStrategy
 from opro_cli.strategies.regression import PaperRegression
 from opro_cli.strategies.tour import PaperTour
+from opro_cli.strategies.words import OwnWords
 
 
 def _knows_roles(settings: Settings) -> bool:
@@ -43,14 +47,34 @@ META_PROMPTS: dict[str, Callable[[Settings], MetaPromptStrategy]] = {
 }
 """Those that show an optimizer instructions with their scores, shares of right answers."""
 
+
+def _build_opro(settings: Settings) -> Strategy:
+    """Return OPRO with its own meta-prompt, or with the user's."""
+    if (words := settings.search.meta_prompt) is None:
+        return META_PROMPTS["opro"](settings)
+    return OwnWords(words, describe_answer(settings.task))
+
+
 STRATEGIES: dict[str, Callable[[Settings], Strategy]] = {
     **META_PROMPTS,
+    "opro": _build_opro,
+    "reflect": lambda s: ReflectStrategy(
+        s.search.meta_prompt or ReflectStrategy.words, describe_answer(s.task)
+    ),
+    "evolve": lambda s: EvolveStrategy(
+        s.search.meta_prompt or EvolveStrategy.words,
+        describe_answer(s.task),
+        asks=s.optimizer.model != UNUSED,
+    ),
     "list": lambda s: ListStrategy(s.search.candidates or ()),
     "prune": lambda _: PruneStrategy(),
     "demos": lambda s: DemosStrategy(_knows_roles(s), _find_room(s)),
     "place": lambda s: PlaceStrategy(_knows_roles(s)),
 }
 """Those that propose prompts."""
+
+SHOW_SCORES = ("reflect", "evolve")
+"""Further ones that show an optimizer shares of right answers, or failures by them."""
 
 PROBLEM_STRATEGIES: dict[str, Callable[[Settings, Problem], Strategy]] = {
     "problem": lambda _, problem: ProblemStrategy(problem),

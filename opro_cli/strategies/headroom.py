@@ -97,7 +97,7 @@ def _list_texts(
     task: TaskSettings, start: str, labels: Sequence[str]
 ) -> list[tuple[str, str, str]]:
     """Return names, groups and texts of instructions."""
-    answer = _describe_answer(task, labels)
+    answer = describe_answer(task, labels)
     keeps = len(start) > BARE or bool(list_kept((start,)))
 
     def behind(text: str) -> str:
@@ -139,7 +139,7 @@ def _list_endings(task: TaskSettings) -> list[tuple[str, str, str]]:
         ("weighs every answer", "care", "Weighing every possible answer first:"),
         ("no instruction", "", ""),
         ("deep breath", "work", DEEP_BREATH),
-        ("names the answers", "form", f"The answer, {_describe_answer(task, ())}, is"),
+        ("names the answers", "form", f"The answer, {describe_answer(task, ())}, is"),
         ("every result", "work", "Writing down every intermediate result:"),
     ]
 
@@ -156,7 +156,7 @@ def _list_layouts(task: TaskSettings, start: str, demo: int | None) -> list[Kind
     return kinds
 
 
-def _describe_answer(task: TaskSettings, labels: Sequence[str]) -> str:
+def describe_answer(task: TaskSettings, labels: Sequence[str] = ()) -> str:
     """Return what an answer is, in words: "one of billing, login" or "one number"."""
     kind = task.answer.partition(":")[0]
     field = task.answer.partition(":")[2]

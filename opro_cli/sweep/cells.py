@@ -14,6 +14,7 @@ from opro_cli.app import startable
 from opro_cli.app.optimize import Origin, UsedTogether, start_with
 from opro_cli.app.resume import check_resumable
 from opro_cli.app.session import open_test_ledger, read_recorded_settings
+from opro_cli.app.start_runs import require_resolved
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.uses import DrawnUse
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
@@ -103,6 +104,7 @@ def require_ready(sweep: Sweep) -> tuple[SweepCell, ...]:
     cells = []
     priced: set[tuple[ModelSettings, ...]] = set()
     for cell in sweep.cells:
+        require_resolved(cell.settings)
         settings = wiring.fill_in_new(cell.settings, [Path(cell.part_folder)])
         settings = replace(settings, budget=limit_budget(settings.budget, sweep.budget))
         # A run without a test score would drop out of the means, the ones without a gain first.

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opro_cli.calls.attempts import RetryPolicy
-from opro_cli.core.run.events import Answered, Event
+from opro_cli.core.run.events import Event
+from opro_cli.core.run.replies import KeptReplies
 from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.settings import (
@@ -155,11 +156,9 @@ def new_session(
     scale = evaluator.scale if evaluator else SHARE
     state = RunState.at_start(settings.search, examples, settings.task, scale)
     form = PromptFormat("Q_begin", qa_markers=True)
-    replies: dict[tuple[str, Split, int], str] = {
-        (event.candidate, event.split, event.question): event.text
-        for event in past
-        if isinstance(event, Answered) and event.split == "train"
-    }
+    kept = KeptReplies()
+    kept.add_all(past)
+    replies = kept.texts
     grader = InlineGrader(create_metric("number"))
     return Runner(
         settings=settings,
@@ -172,6 +171,7 @@ def new_session(
         journal=MemoryJournal(),
         retry_policy=RetryPolicy(attempts=1),
         replies=replies,
+        remarks=kept,
     )
 
 

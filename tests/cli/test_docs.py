@@ -43,7 +43,7 @@ def test_a_topic_is_completed_with_its_summary() -> None:
     assert _topics("e") == [
         (topic.name, topic.summary) for topic in list_topics() if topic.name[0] == "e"
     ]
-    assert list(dict(_topics("ev"))) == ["eval"]
+    assert list(dict(_topics("ev"))) == ["eval", "evolve"]
 
 
 def shown_on_a_terminal(tmp_path: Path, topic: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import SearchView
 from opro_cli.core.task.example import Example
 from opro_cli.core.task.prompt import PromptFormat
-from tests.core.runs import answered, new_state, score_all
+from tests.core.runs import answered, new_state, score_all, wrong_on
 
 
 def with_search(state: RunState, **changes: object) -> RunState:
@@ -90,11 +89,37 @@ def test_random_exemplars_are_dealt_out_over_the_labels() -> None:
     assert labels[first] != labels[second]
 
 
-@pytest.mark.parametrize("other", [{"rules": "paper"}, {"exemplar_choice": "constant"}])
-def test_other_choices_know_no_labels(other: dict[str, Any]) -> None:
-    state = with_search(new_state("a", train=20), exemplars=5, **other)
+def test_the_papers_rules_know_no_labels() -> None:
+    state = with_search(new_state("a", train=20), exemplars=5, rules="paper")
     labels = ["no"] * 17 + ["yes", "yes", "maybe"]
     assert choose_exemplars(state, (), labels=labels) == choose_exemplars(state, ())
+
+
+@pytest.mark.parametrize(("format_version", "balances"), [(8, False), (9, True)])
+@pytest.mark.parametrize("choice", ["constant", "most_wrong_so_far", "most_wrong_now"])
+def test_other_choices_are_dealt_out_over_the_labels(
+    format_version: int, balances: bool, choice: str
+) -> None:
+    state = with_search(new_state("a", train=8), exemplars=2, exemplar_choice=choice)
+    state.apply(SessionStarted(0.0, 1, "0.1.0", format_version))
+    score_all(state, "a", 0)  # all are wrong, and most of them are "no"
+    labels = ["no"] * 7 + ["yes"]
+    chosen = choose_exemplars(state, state.of_step(0), labels=labels)
+    others = choose_exemplars(state, state.of_step(0))
+    assert (chosen == others) != balances or 7 in others
+    assert (7 in chosen) == (balances or 7 in others)
+
+
+def test_the_most_often_wrong_of_each_label_come_first() -> None:
+    state = with_search(
+        new_state("a", "b", train=5), exemplars=2, exemplar_choice="most_wrong_so_far"
+    )
+    wrong_on(state, "a", 0, 1, 3)
+    wrong_on(state, "b", 0, 1)
+    labels = ["no", "no", "no", "yes", "yes"]
+    chosen = choose_exemplars(state, (), labels=labels)
+    assert 3 in chosen  # the only "yes" that was wrong
+    assert len({0, 1} & {*chosen}) == 1
 
 
 @pytest.mark.parametrize(("format_version", "knows"), [(5, False), (6, True)])

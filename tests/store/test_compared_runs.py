@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from opro_cli.app.diff import find_prompt, read_replies, select_prompts
+from opro_cli.app.diff import read_replies, select_prompts
+from opro_cli.app.named_prompts import find_prompt
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Event, Refused
 from opro_cli.errors import OproError, UsageError

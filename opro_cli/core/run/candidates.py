@@ -206,6 +206,7 @@ class Candidate:
         answers: By split.
         form: The parts of its content beside the text (`core/task/prompt.encode_form`).
         parents: Ids of the candidates that it was made from.
+        note: What it was made for, in a few words; "" where its strategy does not say.
         groups: By split, what each question belongs to; without a split where each is alone.
         peers: All candidates of the run that have joined, by id.
     """
@@ -216,6 +217,7 @@ class Candidate:
     answers: dict[Split, Answers] = field(default_factory=lambda: {s: Answers() for s in SPLITS})
     form: str = ""
     parents: tuple[str, ...] = ()
+    note: str = ""
     groups: Groups = field(default_factory=dict, repr=False, compare=False)
     peers: Mapping[str, Candidate] = field(default_factory=dict, repr=False, compare=False)
 
@@ -262,6 +264,7 @@ class ProposedText:
         skipped: Why it was not scored, "" when it was.
         form: The parts of its content beside the text.
         parents: Ids of the candidates that it was made from.
+        note: What it was made for, "" where its strategy does not say.
     """
 
     step: int
@@ -269,6 +272,7 @@ class ProposedText:
     skipped: str
     form: str = ""
     parents: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def id(self) -> str:
@@ -283,7 +287,13 @@ class ProposedText:
     def make_candidate(self, groups: Groups) -> Candidate:
         """Return a new candidate with this text, for questions of these groups."""
         return Candidate(
-            self.id, self.text, self.step, form=self.form, parents=self.parents, groups=groups
+            self.id,
+            self.text,
+            self.step,
+            form=self.form,
+            parents=self.parents,
+            note=self.note,
+            groups=groups,
         )
 
 
@@ -291,7 +301,7 @@ def list_texts(reply: Proposed) -> list[tuple[ProposedText, str]]:
     """Return the texts of a reply, not judged yet, each with its strategy's reason to skip it."""
     none = ("",) * len(reply.instructions)
     return [
-        (ProposedText(reply.step, text, "", form, reply.parents), rejected)
+        (ProposedText(reply.step, text, "", form, reply.parents, reply.note), rejected)
         for text, form, rejected in zip(
             reply.instructions, reply.forms or none, reply.rejected or none, strict=True
         )

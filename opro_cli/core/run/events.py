@@ -11,8 +11,9 @@ searches that a strategy ends (`ended`), and runs that begin with solutions inst
 has parameters that a server refuses (`parameter_refused`), windows that seem too small
 (`prompts_cut`), and tokens of thoughts (`reasoning_tokens`); 8 has the significance level of the
 verdict (`test_used`), what a probe before the run spent (`probed`), and runs whose winner is chosen
-by train and dev together; 9 has runs in which a prompt is not asked the train questions that it
-shows as worked examples.
+by train and dev together; 9 has what a proposal was made for (`note`), runs whose exemplars are
+balanced over labels whatever chooses them, and in which a prompt is not asked the train questions
+that it shows as worked examples.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class Proposed(_Record, frozen=True, tag="proposed"):
     strategy read from it. forms: what these are beside their texts (core/task/candidate), ()
     for bare instructions. rejected: why the strategy wants each not scored, "" for those that it
     does; () for none. parents: ids of the candidates that they were made from. shown: of a request
-    that was too long at first, what it had in place of all exemplars and past prompts.
+    that was too long at first, what it had in place of all exemplars and past prompts. note: what
+    the strategy made the proposal for, for people.
     """
 
     step: Count
@@ -83,6 +85,7 @@ class Proposed(_Record, frozen=True, tag="proposed"):
     parents: tuple[str, ...] = ()
     reasoning_tokens: Count | None = None
     shown: str = ""
+    note: str = ""
 
 
 class StepPlanned(_Record, frozen=True, tag="step_planned"):

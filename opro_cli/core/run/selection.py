@@ -166,9 +166,10 @@ def choose_exemplars(
 ) -> tuple[int, ...]:
     """Return indices of train questions for the next step's meta-prompt, in the order shown.
 
-    random: drawn anew each step, as many of each label as can be where `labels` are given.
-    constant: drawn once. most_wrong_so_far: most often wrong under all candidates.
-    most_wrong_now: most often wrong under those `shown`.
+    random: drawn anew each step. constant: drawn once. most_wrong_so_far: most often wrong under
+    all candidates. most_wrong_now: most often wrong under those `shown`. Where `labels` are given
+    there are as many of each label as can be; in a run that began before journal format 9 only
+    with random.
     """
     search = state.search
     if search.rules == "paper":
@@ -184,7 +185,7 @@ def choose_exemplars(
             known, everyone = memo or Memo(), list(state.candidates.values())
         wrong = known.wrong_under(everyone, state.is_done, _list_wrong)
         order.sort(key=lambda question: -wrong[question])  # stable: ties stay shuffled
-    elif labels and search.exemplar_choice == "random":
+    if labels and (search.exemplar_choice == "random" or state.began_with(9)):
         order = _deal_out(order, labels)
     return tuple(sorted(order[:count]))
 
@@ -207,6 +208,21 @@ def _list_wrong(candidate: Candidate) -> list[int]:
 def rank(candidates: Iterable[Candidate], basis: Basis) -> list[Candidate]:
     """Sort best first; ties go to the earlier step, the shorter text, the earlier sample."""
     return sorted(candidates, key=lambda c: (-measure_mean(c, basis), c.step, len(c.instruction)))
+
+
+def count_no_gain(state: RunState) -> int:
+    """Return how many steps have passed since the best candidate on train joined."""
+    done = [each for each in state.candidates.values() if state.is_done(each)]
+    return state.step - rank(done, "train")[0].step if done else 0
+
+
+def find_stop(state: RunState) -> str:
+    """Return why `search.stop_when` ends the search instead of its next step; "" where not."""
+    most = state.search.stop_when.no_gain_steps
+    if most is None or count_no_gain(state) < most:
+        return ""
+    steps = "step" if most == 1 else f"{most} steps"
+    return f"no better prompt in the last {steps} (search.stop_when.no_gain_steps)"
 
 
 def select_for_dev(state: RunState) -> list[Candidate]:

@@ -139,6 +139,7 @@ class KeptCandidate:
     answers: dict[Split, KeptAnswers]
     form: str
     parents: tuple[str, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,7 @@ def _keep_candidates(candidates: Mapping[str, Candidate]) -> list[KeptCandidate]
             },
             each.form,
             each.parents,
+            each.note,
         )
         for each in candidates.values()
     ]
@@ -250,6 +252,7 @@ def _restore_candidates(kept: Sequence[KeptCandidate], groups: Groups) -> dict[s
             each.step,
             form=each.form,
             parents=each.parents,
+            note=each.note,
             groups=groups,
         )
         for split, answers in each.answers.items():

@@ -13,6 +13,7 @@ from typing import Any
 from opro_cli.core.draws import Random, create_rng
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.deciding import measure_mean
+from opro_cli.core.run.replies import KeptReplies
 from opro_cli.core.run.selection import Memo, choose_exemplars, select_trajectory
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
@@ -34,6 +35,7 @@ class Ask:
         parents: Ids of the candidates that the replies are made from.
         draw: What is drawn beside the step and the sample, so that the same request elsewhere is
             answered with the same reply only where this is equal.
+        note: What the replies are asked for, in a few words for people.
     """
 
     messages: tuple[Message, ...]
@@ -41,14 +43,19 @@ class Ask:
     temperature: float | None = None
     parents: tuple[str, ...] = ()
     draw: str = "propose"
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A candidate that needs no model; a string is an instruction."""
+    """A candidate that needs no model; a string is an instruction.
+
+    `note` says in a few words, for people, how it was made.
+    """
 
     content: Content | str
     parents: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,8 @@ class Failure:
         reply: The scorer's reply; None where the strategy does not need "failures".
         answer: The answer read from the reply; None when it was unreadable.
         score: Below 1, or None when the reply was unreadable.
+        cut: The reply ended at its limit of tokens.
+        feedback: An evaluator's remarks; "" for none.
     """
 
     index: int
@@ -79,6 +88,8 @@ class Failure:
     reply: str | None
     answer: str | None
     score: float | None
+    cut: bool = False
+    feedback: str = ""
 
 
 @dataclass(slots=True)
@@ -94,6 +105,8 @@ class SearchView:
         labels: The gold answer of each training example, where these are a few labels; else ().
         most_exemplars: None for as many as `search.exemplars` says.
         most_past: Candidates of the trajectory; None for as many as `search.history` says.
+        kept: What is known of replies beside their grade.
+        times_shortened: How often `shorten` was called, for strategies that show other things.
     """
 
     state: RunState
@@ -106,6 +119,8 @@ class SearchView:
     labels: Sequence[str] = ()
     most_exemplars: int | None = None
     most_past: int | None = None
+    kept: KeptReplies = field(default_factory=KeptReplies)
+    times_shortened: int = 0
 
     @property
     def search(self) -> SearchSettings:
@@ -148,6 +163,7 @@ class SearchView:
         Returns:
             What is shown, for people; "" where there is no less to show.
         """
+        self.times_shortened += 1
         if shown := len(self.exemplars()):
             self.most_exemplars = shown // 2
             return f"{shown // 2} of {shown} exemplars (search.exemplars)"
@@ -166,6 +182,8 @@ class SearchView:
                 self.read_reply(candidate.id, "train", index),
                 outcome.answer,
                 outcome.score,
+                (candidate.id, "train", index) in self.kept.cut,
+                self.kept.feedback.get((candidate.id, "train", index), ""),
             )
             for index, outcome in outcomes
             if outcome.score is None or outcome.score < 1.0
@@ -206,6 +224,16 @@ class RehearsedView(SearchView):
     """A view of a run that has not begun, with a trajectory made up for its meta-prompt."""
 
     made_up: tuple[TrajectoryEntry, ...] = ()
+    made_up_reply: str = "(the reply of the scorer)"
+
+    def failures(self, candidate: Candidate) -> list[Failure]:
+        """Return every train question as one without a right answer: nothing is answered yet."""
+        if self.state.has_answers():  # those of a problem, whose values are known
+            return SearchView.failures(self, candidate)
+        return [
+            Failure(index, example, self.made_up_reply, None, None)
+            for index, example in enumerate(self.train)
+        ]
 
     def entries(self) -> tuple[TrajectoryEntry, ...]:
         """Return the trajectory that was made up."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from opro_cli.core.settings.read import NameResolver, get_section
-from opro_cli.core.settings.settings import LABELLED, MARGIN, BudgetSettings, Settings
+from opro_cli.core.settings.settings import LABELLED, MARGIN, BudgetSettings, Settings, StopSettings
 from opro_cli.errors import UsageError
 
 # May differ between a run and its resume: they change how fast answers come, never which.
@@ -40,6 +40,7 @@ _LATER_SEARCH: Mapping[str, Any] = {
     "objectives": None,
     "prefer": "best",
     "margin": MARGIN,
+    "meta_prompt": None,
 }
 """Keys of `search` that came after the first runs, with their defaults."""
 _LATER: Mapping[str, Any] = {"top_p": None, "seed": "auto"}
@@ -111,6 +112,8 @@ def _convert_prompts(plain: dict[str, Any], settings: Settings) -> None:
     for name, default in _LATER_SEARCH.items():
         if search[name] == default:
             del search[name]
+    if settings.search.stop_when == StopSettings():
+        del search["stop_when"]
     if settings.task.prompt is None:
         del task["prompt"]
     else:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from opro_cli.core.settings.meta_prompt import KEY as META_PROMPT
+from opro_cli.core.settings.meta_prompt import find_meta_prompt_faults
 from opro_cli.core.settings.misplaced_keys import explain_key
 from opro_cli.core.settings.models import (
     ReasoningSettings,
@@ -108,6 +110,9 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     if not isinstance(raw, Mapping):
         return ReadResult(None, (Problem((), f"expected keys and values, found {show(raw)}"),))
     problems.extend(find_prompt_faults(raw))
+    problems.extend(
+        find_meta_prompt_faults(raw, get_section(raw, "search").get("strategy", "opro"))
+    )
     config = _fill_search_preset(fill_start(raw, problems), names, problems)
     if isinstance(config.get("task"), Mapping):
         config["task"] = _fill_task_preset(config["task"], names, problems)
@@ -137,6 +142,7 @@ def _drop_stale_files(settings: Settings) -> Settings:
         return settings
     texts = {f"{START}.{n}": each for n, each in enumerate(settings.search.initial_instructions)}
     texts |= {f"{TURN}.{n}": each for n, (_, each) in enumerate(settings.task.prompt or ())}
+    texts[META_PROMPT] = settings.search.meta_prompt or ""
     kept = (f for f in settings.prompt_files if hash_prompt(texts.get(f.place, "")) == f.sha256)
     return replace(settings, prompt_files=tuple(kept) or None)
 
@@ -239,7 +245,7 @@ def _fill_models(config: Mapping[str, Any], names: NameResolver) -> dict[str, An
 
 def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the sections that the built-in parts need: parts from outside say so themselves."""
-    asking = [name for name in names.strategies if name not in ASKING_NONE]
+    asking = [name for name in names.strategies if name not in (*ASKING_NONE, EVOLVE)]
     parts = {
         "scorer": ("task", "evaluator", ("model",)),
         "optimizer": ("search", "strategy", (*asking, *names.problem_strategies)),
@@ -252,6 +258,9 @@ def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iter
 
 PAPER_PROBLEMS = {"paper-regression": "regression", "paper-tour": "tour"}
 """The problem of each of the paper's strategies for one."""
+
+EVOLVE = "evolve"
+"""The strategy that combines prompts, by code where there is no optimizer."""
 
 
 def _fill_list(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -383,6 +392,7 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
         yield Problem(("search", "candidates"), unused if search.candidates else listed)
     yield from _find_cost_misfits(settings)
     yield from _find_layout_misfits(settings)
+    yield from _find_evolve_misfits(settings)
     if search.strategy == "paper-instructions-only":
         if task.prompt is not None:
             message = "search.strategy paper-instructions-only has no words for it; leave it out"
@@ -450,6 +460,22 @@ def count_parts(start: Any, form: Any) -> int:
     except ValueError:
         return parts
     return parts + (len(content.demos) if isinstance(content, Prompt) else 0)
+
+
+def _find_evolve_misfits(settings: Settings) -> Iterator[Problem]:
+    """Yield what leaves nothing to recombine, or nobody to read a meta-prompt."""
+    search = settings.search
+    if search.strategy != EVOLVE or settings.optimizer.model != UNUSED:
+        return
+    if search.meta_prompt is not None:
+        message = "found without an optimizer, which alone would read it"
+        yield Problem(("search", "meta_prompt"), message)
+    starts = search.initial_instructions
+    if len(starts) == 1 and count_parts(starts[0], None) < 2:
+        message = "expected a prompt of several sentences, or several prompts: without an optimizer"
+        yield Problem(
+            ("search", "start"), f"{message} evolve recombines their sentences, found a single one"
+        )
 
 
 def _find_cost_misfits(settings: Settings) -> Iterator[Problem]:

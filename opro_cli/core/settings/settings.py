@@ -57,6 +57,7 @@ __all__ = [
     "SearchSettings",
     "Settings",
     "SplitSettings",
+    "StopSettings",
     "TaskSettings",
     "is_embedded",
 ]
@@ -325,6 +326,18 @@ SHORT = 500
 
 
 @dataclass(frozen=True, slots=True)
+class StopSettings:
+    """What ends a search before its last step."""
+
+    no_gain_steps: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Steps in a row without a prompt that is better on train than all before. null: none "
+        "are too many.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class SearchSettings:
     """The OPRO loop; defaults are the paper's (section 5.1) unless a comment says otherwise."""
 
@@ -338,7 +351,8 @@ class SearchSettings:
         optional(readers.start),
         None,
         doc="The prompts that the search starts from: one, or a list of different ones; "
-        "`file:PATH` is one in a file. The best of them is the start prompt that the winner is "
+        "`file:PATH` is one in a file, RUN@best one of an earlier run (RUN@start, RUN@3, RUN@3.2). "
+        "The best of them is the start prompt that the winner is "
         "compared with. null: initial_instructions.",
     )
     # None in a run from before there were any means False.
@@ -359,6 +373,8 @@ class SearchSettings:
         text(),
         "opro",
         doc="How the optimizer is asked: opro, paper-gpt, paper-palm, paper-instructions-only, "
+        "reflect (shown what goes wrong under the best prompt), evolve (shown prompts that lead on "
+        "different questions; without an optimizer their sentences are recombined), "
         "list (not at all: search.candidates are tried), prune (not at all: sentences of the start "
         "prompt are dropped), demos (not at all: worked examples are tried), place (not at all: "
         "positions of the instruction are tried), "
@@ -372,6 +388,17 @@ class SearchSettings:
         "with one a line, or several lines each between lines of ---.",
     )
     options: Mapping[str, Any] = plain_mapping(doc="Options of the strategy, as it declares them.")
+    meta_prompt: str | None = key(
+        optional(text("a file, or a text with holes such as {{prompt}}")),
+        None,
+        doc="Your own words for asking the optimizer, for search.strategy opro, reflect and "
+        "evolve: a file (`opro init FILE.md --template meta-prompt` writes one), or the text "
+        "itself. Holes such as {{prompt}}, {{failures}} and {{tag}} are filled (`opro docs "
+        "meta-prompt`). null: the strategy's own.",
+    )
+    stop_when: StopSettings = section(
+        StopSettings, doc="What ends the search before its last step."
+    )
     rules: str = key(
         choice("opro", "paper"),
         "opro",
@@ -407,9 +434,9 @@ class SearchSettings:
     exemplar_choice: ExemplarChoice = key(
         choice("random", "constant", "most_wrong_so_far", "most_wrong_now"),
         "random",
-        doc="Which questions these are: drawn anew for each step (as many of each label as can be, "
-        "where gold answers are a few labels), drawn once, or those that were answered wrong most "
-        "often, under all candidates or under those in the meta-prompt.",
+        doc="Which questions these are: drawn anew for each step, drawn once, or those that were "
+        "answered wrong most often, under all candidates or under those in the meta-prompt. Where "
+        "gold answers are a few labels there are as many of each as can be.",
     )
     exemplars_first: bool = key(
         boolean, False, doc="Whether exemplars stand before the past instructions, not after them."
@@ -549,8 +576,8 @@ class Settings:
     optimizer: OptimizerSettings = section(
         OptimizerSettings,
         lambda: OptimizerSettings(UNUSED),
-        doc="The model that proposes instructions. May be left out where search.strategy is one "
-        "from outside opro that asks none.",
+        doc="The model that proposes instructions. May be left out for search.strategy evolve, "
+        "list and prune, and where one from outside opro asks none.",
     )
     roles: Mapping[str, ModelSettings] = named_sections(
         ModelSettings, doc="Models of further roles, such as judge, for evaluators that ask them."

@@ -33,6 +33,8 @@ from opro_cli.reports.request_words import list_request_notes
 
 _QUOTES = 2
 """Quotes shown of an instruction with more."""
+_PURPOSE = 300
+"""Bytes of what a candidate was made for."""
 _FOLDED = 180
 """Characters shown of a long text before it is opened."""
 
@@ -88,7 +90,7 @@ def _build_row(view: RunView, row: Row, limit: int, flagged: bool) -> Markup:
     return element(
         "tr",
         element("td", step, class_="step", data_value=row.step),
-        element("td", *badges, text, class_="instruction"),
+        element("td", *badges, text, *_build_lineage(row.data), class_="instruction"),
         *(_build_score(split, row.score(split), view.scale) for split in view.splits),
         *(
             element("td", str(n), class_=kind if n else f"{kind} none", data_value=n)
@@ -99,6 +101,18 @@ def _build_row(view: RunView, row: Row, limit: int, flagged: bool) -> Markup:
         class_=row.kind,
         tabindex=-1,
     )
+
+
+def _build_lineage(data: Mapping[str, Any]) -> list[Markup]:
+    """Return the lines on what a candidate was made from, and what for; none where it is not known.
+
+    A note may quote labels of the data.
+    """
+    parents, purpose = data.get("parents", ()), data.get("note", "")
+    lines = [f"from {' and '.join(parents)}"] if parents else []
+    made = [element("small", line) for line in lines]
+    made += [element("small", " ", bdi(purpose, _PURPOSE))] if purpose else []
+    return [element("div", *made)] if made else []
 
 
 def fold_text(text: str, limit: int) -> Markup:

@@ -1,0 +1,80 @@
+"""The per-question front: which candidates lead on which train questions, and parents from it.
+
+A candidate that is best on a few questions has something that the best one on average lacks
+(Agrawal et al. 2025, GEPA). Everything is read off answers that are there already.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from opro_cli.core.draws import Random
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.selection import count_no_gain
+from opro_cli.core.run.view import SearchView
+
+
+def list_known(view: SearchView) -> list[Candidate]:
+    """Return the candidates to choose parents from: the scored ones, at first the start prompts."""
+    return view.candidates() or view.state.of_step(0)
+
+
+def find_best(view: SearchView) -> Candidate:
+    """Return the candidate with the best train score; of equal ones the shortest, the earliest."""
+    return max(list_known(view), key=lambda c: (_score(view, c), -len(c.instruction), -c.step))
+
+
+def _score(view: SearchView, candidate: Candidate) -> float:
+    return view.score(candidate) if candidate.answers["train"].by_question else 0.0
+
+
+def measure_leads(view: SearchView) -> dict[str, float]:
+    """Return for each candidate (its id) how many train questions it leads on.
+
+    A question counts one, shared among those who are best on it. A question on which all are alike
+    tells nothing and counts for nobody.
+    """
+    scores: defaultdict[int, dict[str, float]] = defaultdict(dict)
+    known = list_known(view)
+    for candidate in known:
+        for question, outcome in candidate.answers["train"].by_question.items():
+            if not outcome.excluded:
+                scores[question][candidate.id] = outcome.score or 0.0
+    leads = {candidate.id: 0.0 for candidate in known}
+    for by_candidate in scores.values():
+        best = max(by_candidate.values())
+        leaders = [id for id, score in by_candidate.items() if score == best]
+        if len(leaders) < len(by_candidate):
+            for id in leaders:
+                leads[id] += 1 / len(leaders)
+    return leads
+
+
+def draw_parent(
+    view: SearchView, rng: Random, epsilon: float = 0.0, without: Collection[str] = ()
+) -> Candidate | None:
+    """Draw a parent in proportion to the questions that it leads on.
+
+    Args:
+        view: The run.
+        rng: Draws.
+        epsilon: How often any candidate is drawn instead, all being equally likely.
+        without: Ids of candidates that are not to be drawn.
+
+    Returns:
+        None where there is nobody to be drawn.
+    """
+    others = [candidate for candidate in list_known(view) if candidate.id not in without]
+    if not others:
+        return None
+    leads = measure_leads(view)
+    weights = [leads[candidate.id] for candidate in others]
+    if rng.random() < epsilon or not any(weights):
+        return rng.choice(others)
+    return rng.choices(others, weights)[0]
+
+
+def count_stagnant(view: SearchView) -> int:
+    """Return how many steps have passed without a better candidate."""
+    return count_no_gain(view.state)
