@@ -16,6 +16,7 @@ from opro_cli.core.run.deciding import Basis, get_basis, measure_mean
 from opro_cli.core.run.progress import describe_phase
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import Scale
+from opro_cli.core.settings.settings import AUTO
 from opro_cli.core.task.example import Split
 from opro_cli.render.safe import (
     describe_form,
@@ -240,6 +241,8 @@ class Scoreboard:
         if proposing:
             return _list_proposals(state)
         name = "initial instructions" if state.step == 0 else f"step {state.step}"
+        if candidates and state.search.strategy == AUTO:  # which policy has its turn, and why
+            name += f", {candidates[0].note.partition(':')[0]},"
         return self._count(f"{name} on train", state, candidates, "train")
 
     def _count(self, name: str, state: RunState, candidates: list[Candidate], split: Split) -> Work:

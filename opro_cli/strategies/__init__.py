@@ -7,6 +7,7 @@ from collections.abc import Callable
 from opro_cli.core.settings.models import is_embedded
 from opro_cli.core.settings.settings import UNUSED, Settings
 from opro_cli.ports import Problem, Strategy
+from opro_cli.strategies.auto import AutoStrategy
 from opro_cli.strategies.demos import DemosStrategy
 from opro_cli.strategies.evolve import EvolveStrategy
 from opro_cli.strategies.headroom import describe_answer
@@ -55,6 +56,21 @@ def _build_opro(settings: Settings) -> Strategy:
     return OwnWords(words, describe_answer(settings.task))
 
 
+def _build_auto(settings: Settings) -> Strategy:
+    """Return all policies that this task and this optimizer can serve, taking turns."""
+    task, model = settings.task, settings.optimizer.model
+    asks = model != UNUSED and not is_embedded(model)  # which knows opro's meta-prompt alone
+    fits = {
+        "place": task.evaluator == "model" and task.prompt is None,
+        "demos": task.evaluator == "model" and task.format.template.shows_demos,
+        "reflect": asks,
+        "opro": model != UNUSED,
+    }
+    policies = {name: STRATEGIES[name](settings) for name, fit in fits.items() if fit}
+    policies["evolve"] = EvolveStrategy(EvolveStrategy.words, describe_answer(task), asks=asks)
+    return AutoStrategy(policies, policies["evolve"])
+
+
 STRATEGIES: dict[str, Callable[[Settings], Strategy]] = {
     **META_PROMPTS,
     "opro": _build_opro,
@@ -70,10 +86,11 @@ STRATEGIES: dict[str, Callable[[Settings], Strategy]] = {
     "prune": lambda _: PruneStrategy(),
     "demos": lambda s: DemosStrategy(_knows_roles(s), _find_room(s)),
     "place": lambda s: PlaceStrategy(_knows_roles(s)),
+    "auto": _build_auto,
 }
 """Those that propose prompts."""
 
-SHOW_SCORES = ("reflect", "evolve")
+SHOW_SCORES = ("reflect", "evolve", "auto")
 """Further ones that show an optimizer shares of right answers, or failures by them."""
 
 PROBLEM_STRATEGIES: dict[str, Callable[[Settings, Problem], Strategy]] = {

@@ -29,6 +29,7 @@ from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
     ALL_OF,
     ASKING_NONE,
+    AUTO,
     DEMOS,
     EMBEDDED,
     LIST,
@@ -245,7 +246,7 @@ def _fill_models(config: Mapping[str, Any], names: NameResolver) -> dict[str, An
 
 def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the sections that the built-in parts need: parts from outside say so themselves."""
-    asking = [name for name in names.strategies if name not in (*ASKING_NONE, EVOLVE)]
+    asking = [name for name in names.strategies if name not in (*ASKING_NONE, EVOLVE, AUTO)]
     parts = {
         "scorer": ("task", "evaluator", ("model",)),
         "optimizer": ("search", "strategy", (*asking, *names.problem_strategies)),

@@ -304,6 +304,8 @@ LIST, DEMOS, PLACE = "list", "demos", "place"
 """Those that try the instructions of `search.candidates`, worked examples, and layouts."""
 ASKING_NONE = (LIST, PRUNE, DEMOS, PLACE)
 """The strategies that ask no optimizer."""
+AUTO = "auto"
+"""The strategy that has others take turns, with an optimizer or without."""
 
 MARGIN = 2.0
 """Points that a cheaper prompt may lose unless the config says otherwise."""
@@ -377,7 +379,8 @@ class SearchSettings:
         "different questions; without an optimizer their sentences are recombined), "
         "list (not at all: search.candidates are tried), prune (not at all: sentences of the start "
         "prompt are dropped), demos (not at all: worked examples are tried), place (not at all: "
-        "positions of the instruction are tried), "
+        "positions of the instruction are tried), auto (opro, reflect, evolve, demos and place in "
+        "turn, by what each has gained for its calls), "
         "python:MODULE:NAME, or the name of an installed strategy; for a task.problem, problem, "
         "paper-regression or paper-tour.",
     )

@@ -1,0 +1,161 @@
+"""Several policies that take turns, by what each has gained for the calls that it cost.
+
+A bandit draws the policy of each step (Thompson sampling: W. R. Thompson, Biometrika 25, 1933).
+Gains over the best score so far are counted in units of UNIT, as events that come at a constant
+rate for each call; the rate of a policy has a gamma distribution, so that what is not tried yet is
+likely to be drawn. Calls count by what they cost: those with worked examples are long.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.view import Ask, Draft, End, RehearsedView, SearchView
+from opro_cli.core.task.prompt import Content
+from opro_cli.ports import Need, Strategy
+from opro_cli.strategies.problem import NoOptions
+
+UNIT = 0.04
+"""A gain that counts as one event."""
+EVENTS = 0.7
+"""That a policy is thought to have had before it is tried, in a step of its own."""
+
+
+@dataclass(slots=True)
+class Record:
+    """What the steps of a policy came to.
+
+    Attributes:
+        steps: That it had.
+        gain: Of its candidates over the best score before, summed over its steps.
+        cost: Of its answers, in answers to the start prompt.
+    """
+
+    steps: int = 0
+    gain: float = 0.0
+    cost: float = 0.0
+
+
+class AutoStrategy(Strategy):
+    """Draws a policy for each step.
+
+    Attributes:
+        policies: By their names, those first that are tried first.
+        guard: Rejects candidates, and reads replies that no policy has asked for.
+    """
+
+    name = "auto"
+    Options = NoOptions
+
+    def __init__(self, policies: Mapping[str, Strategy], guard: Strategy) -> None:
+        self.policies, self.guard = dict(policies), guard
+        self.needs: frozenset[Need] = frozenset().union(
+            *(policy.needs for policy in self.policies.values())
+        )
+
+    def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
+        """Return the proposals of the policy that is drawn; one that is at its end is passed by.
+
+        Before a run, when costs are estimated, all have a turn.
+        """
+        records = self._read_records(view)
+        rehearsed: list[Ask | Draft] = []
+        for name in self._rank(view, records):
+            policy = self.policies[name]
+            options = policy.Options() if policy.Options else {}
+            proposed = policy.propose(replace(view, options=options), step)
+            if isinstance(proposed, End):
+                continue
+            why = describe_choice(records[name])
+            signed = [_sign(each, name, why) for each in proposed]
+            if signed and not isinstance(view, RehearsedView):
+                return signed
+            rehearsed += signed
+        return rehearsed or End("every policy is at its end")
+
+    def read(self, reply: str, ask: Ask, *, cut: bool = False) -> Sequence[Content | str]:
+        """Return the candidates that the policy which asked reads in a reply."""
+        policy = self.policies.get(_find_policy(ask.note), self.guard)
+        if "cut" in inspect.signature(policy.read).parameters:
+            read: Sequence[Content | str] = policy.read(reply, ask, cut=cut)  # type: ignore[call-arg]
+            return read
+        return policy.read(reply, ask)
+
+    def reject(self, candidate: Content, view: SearchView) -> str:
+        """Return which of the application's placeholders a candidate loses or adds."""
+        return self.guard.reject(candidate, view)
+
+    def _rank(self, view: SearchView, records: Mapping[str, Record]) -> list[str]:
+        """Return the policies, the one that is drawn first; one not tried yet before all others."""
+        rng = view.rng("policy")
+        usual = view.state.sizes["train"] * view.search.candidates_per_step / 2
+        rates = {
+            name: rng.gammavariate(EVENTS + record.gain / UNIT, 1 / (usual + record.cost))
+            for name, record in records.items()
+        }
+        return sorted(records, key=lambda name: -rates[name] if records[name].steps else -math.inf)
+
+    def _read_records(self, view: SearchView) -> dict[str, Record]:
+        """Return what came of each policy, read off its candidates.
+
+        A step without a text that could be read is one of those that ask a model.
+        """
+        records = {name: Record() for name in self.policies}
+        state, usual = view.state, None
+        best = max((_measure(view, each) for each in state.of_step(0)), default=0.0)
+        for start in state.of_step(0):
+            usual = usual or start.answers["train"].costs.tokens
+        said = {each.step: _find_policy(each.note) for each in state.proposals.texts}
+        asking = [name for name in self.policies if name not in UNASKING]
+        for step in range(1, state.step + 1):
+            name = said.get(step, "")
+            if name not in records:
+                for each in asking:
+                    records[each].steps += 1
+                    records[each].cost += state.sizes["train"] / max(1, len(asking))
+                continue
+            made = state.of_step(step)
+            top = max((_measure(view, each) for each in made), default=0.0)
+            records[name].steps += 1
+            records[name].gain += max(0.0, top - best)
+            records[name].cost += sum(_count_cost(each, usual) for each in made)
+            best = max(best, top)
+        return records
+
+
+UNASKING = ("place", "demos")
+"""Policies that ask no model."""
+
+
+def describe_choice(record: Record) -> str:
+    """Return why a policy is drawn, in a few words for people."""
+    if not record.steps:
+        return "not tried yet"
+    points = 100 * record.gain / record.steps
+    return f"{points:+.1f} points a step so far"
+
+
+def _sign(proposal: Ask | Draft, policy: str, why: str) -> Ask | Draft:
+    aim = f": {proposal.note}" if proposal.note else ""
+    return replace(proposal, note=f"{policy} ({why}){aim}")
+
+
+def _find_policy(note: str) -> str:
+    return note.partition(" (")[0]
+
+
+def _measure(view: SearchView, candidate: Candidate) -> float:
+    """Return a train score that few answers do not make high by luck."""
+    answers = candidate.answers["train"].by_question
+    return view.score(candidate) * len(answers) / (len(answers) + 2) if answers else 0.0
+
+
+def _count_cost(candidate: Candidate, usual: tuple[float, float] | None) -> float:
+    answers = candidate.answers["train"]
+    tokens = answers.costs.tokens
+    each = sum(tokens) / max(1.0, sum(usual)) if tokens and usual else 1.0
+    return len(answers.by_question) * each
