@@ -190,7 +190,8 @@ def print_forecast(facts: Data, console: Console, *, ready: bool = True) -> None
 
         gold = printable(facts["gold_answer"], _MOST_CELLS)
         print_lines(console, "", [f"  gold answer: {gold}"])
-    _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
+    if facts["meta_prompt"]:  # a strategy may ask no optimizer
+        _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
 
 
 def describe_golds(golds: Data) -> str:
