@@ -100,9 +100,9 @@ def list_layouts(
     for position, markers, demo_turns in product(positions, (True, False), turns):
         if position == "A_begin" and not markers:  # there is no answer line without them
             continue
-        said = LAYOUTS[position, markers], demo_turns
-        if said not in seen:
-            seen.add(said)
+        chat = LAYOUTS[position, markers], demo_turns
+        if chat not in seen:
+            seen.add(chat)
             yield Layout(
                 None if position == form.position else position,
                 None if markers == form.qa_markers else markers,

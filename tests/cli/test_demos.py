@@ -127,3 +127,10 @@ def test_apply_writes_the_examples_beside_the_file(films: Path, opro: Opro) -> N
     assert opro("apply", "films", "--yes").code == 0
     assert json.loads(chat.read_text()) == whole
     assert (films / "start.md.chat.json.bak").read_text() == "mine"
+
+
+def test_eval_does_not_take_a_prompt_without_its_examples(films: Path, opro: Opro) -> None:
+    run(opro)
+    said = opro("eval", "films.yaml", "--best-of", "films")
+    assert said.code == 2
+    assert "has worked examples or a layout of its own" in said.err

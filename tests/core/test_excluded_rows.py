@@ -200,3 +200,14 @@ def test_the_calls_left_do_not_count_shown_rows() -> None:
     for question in state.missing(new, "train"):
         state.apply(answer(new, question))
     assert before - estimate_calls_left(state).total == 8
+
+
+def test_of_equals_the_one_with_fewer_examples_comes_first() -> None:
+    state = new_state("start", train=10, per_step=2)
+    score_all(state, "start", 10)
+    state.apply(showing("a", 1, 2, 3))
+    state.apply(showing("longer", 1, sample=1))
+    for each in state.of_step(1):
+        for question in state.missing(each, "train"):
+            state.apply(answer(each, question))
+    assert [each.instruction for each in rank(state.of_step(1), "train")] == ["longer", "a"]
