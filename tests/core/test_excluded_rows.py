@@ -15,6 +15,7 @@ from opro_cli.core.run.snapshot import restore, take_snapshot
 from opro_cli.core.run.state import IllegalEvent, RunState
 from opro_cli.core.task.prompt import Demo, Prompt, encode_form
 from opro_cli.loop.planner import Evaluate, Stop, plan_next
+from opro_cli.loop.probe import list_rows
 from tests.core.runs import answered, new_state, proposed, score_all
 
 
@@ -211,3 +212,11 @@ def test_of_equals_the_one_with_fewer_examples_comes_first() -> None:
         for question in state.missing(each, "train"):
             state.apply(answer(each, question))
     assert [each.instruction for each in rank(state.of_step(1), "train")] == ["longer", "a"]
+
+
+def test_a_probe_asks_no_row_that_a_prompt_shows() -> None:
+    state = begin()
+    new = propose(state, 8, 3)
+    order = [*range(10)]
+    assert sorted(list_rows(new, order, 10)) == [0, 1, 2, 4, 5, 6, 7, 9]
+    assert sorted(list_rows(state.of_step(0)[0], order, 10)) == order
