@@ -18,6 +18,7 @@ from opro_cli.grading.grader import build_metric
 from opro_cli.metrics import METRICS
 from opro_cli.reports.answers import GradedAnswer, ShownAnswers, list_answers
 from opro_cli.reports.comparison import BEST, select_prompt
+from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store.folders import Note
 from opro_cli.store.journal import read_events
@@ -69,6 +70,7 @@ def read_answers(
         step=chosen.candidate.step,
         answered=len(answers),
         answers=shown,
+        form=serialize_form(chosen.candidate),
     )
 
 

@@ -140,11 +140,17 @@ def list_best(name: str, folder: Path, top: int) -> list[str]:
     """Return the best instructions of a run, at most `top`.
 
     Raises:
-        UsageError: Nothing is scored there yet.
+        UsageError: Nothing is scored there yet, or one of them is more than an instruction.
     """
     best = sort_best_first(read_run(folder).state)
     if not best:
         raise UsageError(f"{name}: nothing is scored there yet", "`opro resume` continues it")
+    if any(candidate.form for candidate in best[:top]):
+        raise UsageError(
+            f"{name}: one of its best {top} has worked examples or a layout of its own, without "
+            "which it is another prompt",
+            "`opro show` has its scores; --prompt asks an instruction by itself",
+        )
     return [candidate.instruction for candidate in best[:top]]
 
 

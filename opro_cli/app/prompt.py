@@ -127,7 +127,7 @@ class Application:
         Another kind of line breaks, as git may check them out, is no change.
         """
         texts = (text.replace("\r\n", "\n") for text in (self.found_text, self.began_with))
-        return not self.is_done and len({*texts}) > 1
+        return self.found != self.winner and len({*texts}) > 1
 
 
 def plan_application(

@@ -127,6 +127,7 @@ def render_config(guess: Guess, chosen: Chosen, schema: str) -> str:
         "",
         "search:",
         *_render_prompt(chosen),
+        "  # strategy: demos  # worked examples, and no optimizer: `opro docs demos`; or place",
         "  steps: 5",
         "  candidates_per_step: 4",
         f"  exemplars: {min(3, chosen.sizes['train'])}",

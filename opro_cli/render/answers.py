@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from opro_cli.render.safe import display_instruction, printable, printable_lines
+from opro_cli.render.safe import display_prompt, printable, printable_lines
 from opro_cli.render.tables import Page
 from opro_cli.reports.formats import format_count, pluralize
 
@@ -35,7 +35,7 @@ class _Line(NamedTuple):
 def print_answers(shown: ShownAnswers, page: Page) -> None:
     """Print a prompt, and each question with gold answer, answer and reply."""
     page.write_line(printable(f"{shown.prompt}:"), "bold")
-    for line in printable_lines(display_instruction(shown.instruction)):
+    for line in printable_lines(display_prompt({"instruction": shown.instruction, **shown.form})):
         _write(_Line(f"  {line}"), page)
     for answer in shown.answers:
         sign, style = _SIGNS[answer.judgement]

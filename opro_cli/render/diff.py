@@ -13,7 +13,7 @@ from opro_cli.core.run.candidates import Score
 from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.consoles import print_blocks, print_heading, print_lines
-from opro_cli.render.safe import MOST_CHARACTERS, printable, printable_lines
+from opro_cli.render.safe import MOST_CHARACTERS, describe_form, printable, printable_lines
 from opro_cli.render.tables import (
     MOST_CELLS,
     Table,
@@ -63,7 +63,7 @@ def _print_two(diff: PromptDiff, console: Console, every_flip: bool) -> None:
     _print_sides(diff, console)  # with the caveats, because they change the reading
     if diff.before and diff.after:
         print_heading(console, "prompts, word by word")
-        _print_words(diff.prompt, console)
+        _print_words(diff.prompt, console, elsewhere=diff.before.form != diff.after.form)
         print_heading(console, "scores")
         print_blocks(console, [_build_scores(diff.before, diff.after)])
     _print_flips(diff, console, None, every_flip)
@@ -91,7 +91,7 @@ def _print_many(comparison: PromptComparison, console: Console, every_flip: bool
         _print_sides(diff, console)
         if diff.before and diff.after:
             console.print()
-            _print_words(diff.prompt, console)
+            _print_words(diff.prompt, console, elsewhere=diff.before.form != diff.after.form)
         _print_flips(diff, console, comparison.adjusted[number - 2], every_flip)
         if every_flip:
             _print_all_flips(diff, console)
@@ -99,16 +99,23 @@ def _print_many(comparison: PromptComparison, console: Console, every_flip: bool
 
 def _print_sides(diff: PromptDiff, console: Console) -> None:
     for sign, side in (("-", diff.before), ("+", diff.after)):
-        line = f"{side.name} (step {side.step} of {side.steps_done})" if side else _NOT_SCORED
+        line = _NOT_SCORED
+        if side:
+            form = describe_form(side.form)
+            line = f"{side.name} (step {side.step} of {side.steps_done})"
+            line += f" [{form}]" if form else ""
         console.print(Text(printable(f"{sign} {line}"), style=_STYLES[sign]))
     for caveat in diff.caveats:
         print_lines(console, "! ", [printable(caveat, MOST_CELLS)], "yellow")
 
 
-def _print_words(pieces: Sequence[Piece], console: Console) -> None:
-    """Print one text with [-removed-] and {+added+} marks, which need no colours."""
+def _print_words(pieces: Sequence[Piece], console: Console, *, elsewhere: bool = False) -> None:
+    """Print one text with [-removed-] and {+added+} marks, which need no colours.
+
+    elsewhere: The prompts differ in their examples or their layout.
+    """
     if all(piece.kind == "same" for piece in pieces):
-        console.print(Text("  (the same prompt)"))
+        console.print(Text("  (the same words)" if elsewhere else "  (the same prompt)"))
     text = Text()
     for piece in fold_pieces(pieces):
         if isinstance(piece, Fold):

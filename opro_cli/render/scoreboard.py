@@ -177,15 +177,16 @@ class Scoreboard:
             return _get_basis(state, candidate), self._get_mean(state, candidate)
         return None
 
-    def _rank(self, state: RunState, candidate: Candidate) -> tuple[bool, bool, float, int, int]:
+    def _rank(self, state: RunState, candidate: Candidate) -> tuple[float, ...]:
         on_train = _get_basis(state, candidate) == "train"
         mean = self._get_mean(state, candidate)
         won = candidate is self._winner
-        return (not won, on_train, -mean, candidate.step, len(candidate.instruction))
+        lengths = len(candidate.excluded_rows), len(candidate.instruction)
+        return (not won, on_train, -mean, candidate.step, *lengths)
 
     def _get_mean(self, state: RunState, candidate: Candidate) -> float:
         basis = _get_basis(state, candidate)
-        if basis == "train+dev":
+        if basis == "train+dev" or candidate.excluded_rows:
             return measure_mean(candidate, basis)
         score = self.get_score(candidate, basis)
         return score.mean if score else 0.0

@@ -121,6 +121,7 @@ class ShownAnswers:
         instruction: Its text.
         answered: All answers under it, on the splits in question.
         answers: Those to be shown.
+        form: Worked examples and layout of the prompt, as in `result.json`.
     """
 
     prompt: str
@@ -129,6 +130,7 @@ class ShownAnswers:
     step: int
     answered: int
     answers: Sequence[GradedAnswer]
+    form: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return them as `opro show --answers --json` prints them."""
@@ -136,6 +138,7 @@ class ShownAnswers:
             "run": self.run,
             "prompt": self.prompt,
             "instruction": self.instruction,
+            **self.form,
             "step": self.step,
             "answered": self.answered,
             "answers": [

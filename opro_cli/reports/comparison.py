@@ -17,6 +17,7 @@ from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import UsageError
 from opro_cli.reports.paired import Flips, Replies, find_flips
+from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import (
     count_steps_done,
@@ -99,6 +100,7 @@ class SelectedPrompt:
             scores={split: candidate.score(split) for split in SPLITS},
             scale=run.state.scale,
             spend=serialize_spend(run.state),
+            form=serialize_form(candidate),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -157,6 +159,7 @@ class Side:
         scores: By split; None for a split that it did not answer.
         scale: How they are read.
         spend: As in `result.json`.
+        form: Worked examples and layout, likewise.
     """
 
     name: str
@@ -169,6 +172,7 @@ class Side:
     scores: Mapping[Split, Score | None]
     scale: Scale
     spend: Mapping[str, Any]
+    form: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """Return the side as `opro diff --json` prints it."""
@@ -178,6 +182,7 @@ class Side:
             **{key: getattr(self, key) for key in ("status", "instruction", "step", "steps_done")},
             "scores": {split: serialize_score(score) for split, score in self.scores.items()},
             "spend": self.spend,
+            **self.form,
         }
 
 

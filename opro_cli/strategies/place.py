@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Final, Literal
 
 from opro_cli.core.run.candidates import Candidate, make_candidate_id
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
@@ -19,10 +20,21 @@ from opro_cli.core.task.example import Position
 from opro_cli.core.task.prompt import Content, Layout, Prompt, PromptFormat, encode_form
 from opro_cli.ports import Strategy
 
-ELSEWHERE: tuple[Position, ...] = ("before_Q", "Q_begin", "Q_end", "system")
+ELSEWHERE: Final = ("before_Q", "Q_begin", "Q_end", "system")
 """Where an instruction may be put: at the beginning of an answer stands what was written for it."""
 OTHERS = 3
 """The best layouts of the first start prompt, which are tried with the other start prompts."""
+
+
+@dataclass(frozen=True)
+class PlaceOptions:
+    """The `search.options` of place.
+
+    Attributes:
+        positions: Where the instruction is put, besides where the config has it.
+    """
+
+    positions: tuple[Literal["before_Q", "Q_begin", "Q_end", "system"], ...] = ELSEWHERE
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,7 @@ class PlaceStrategy(Strategy):
     """
 
     name = "place"
+    Options = PlaceOptions
     roles: bool = True
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:  # noqa: ARG002
@@ -56,38 +69,40 @@ class PlaceStrategy(Strategy):
         """Yield prompts that are tried together, each with the candidate that it is made from."""
         known = sorted(view.candidates(), key=lambda each: -view.score(each))
         first, *others = sorted(view.state.of_step(0), key=lambda each: -view.score(each))
-        yield [(first, prompt) for prompt in self._move(view.format, first)]
+        yield [(first, prompt) for prompt in self._move(view, first)]
         best = [_read(each) for each in known if each.instruction == first.instruction][:OTHERS]
         yield [
             (each, replace(_read(each), layout=prompt.layout)) for each in others for prompt in best
         ]
-        yield [(each, prompt) for each in known[:1] for prompt in self._move(view.format, each)]
+        yield [(each, prompt) for each in known[:1] for prompt in self._move(view, each)]
 
-    def _move(self, form: PromptFormat, candidate: Candidate) -> list[Prompt]:
+    def _move(self, view: SearchView, candidate: Candidate) -> list[Prompt]:
         prompt = _read(candidate)
-        layouts = list_layouts(prompt, form, roles=self.roles)
+        allowed = [each for each in view.options.positions if self.roles or each != "system"]
+        layouts = list_layouts(prompt, view.format, allowed, roles=self.roles)
         return [replace(prompt, layout=layout) for layout in layouts]
 
 
-def list_layouts(prompt: Prompt, form: PromptFormat, *, roles: bool) -> Iterator[Layout]:
+def list_layouts(
+    prompt: Prompt, form: PromptFormat, allowed: Sequence[Position], *, roles: bool
+) -> Iterator[Layout]:
     """Yield the layouts that a prompt can have, those that say the same as others left out.
 
     Args:
         prompt: Its instruction may be empty, and stands nowhere then.
         form: Of the config.
+        allowed: Positions besides that of the config.
         roles: The scorer tells messages apart.
     """
-    positions = [form.position]
-    if prompt.text.strip():
-        positions += [each for each in ELSEWHERE if roles or each != "system"]
+    positions = (form.position, *(allowed if prompt.text.strip() else ()))
     turns = (None, True) if prompt.demos and roles else (None,)
     seen = set()
     for position, markers, demo_turns in product(positions, (True, False), turns):
         if position == "A_begin" and not markers:  # there is no answer line without them
             continue
-        said = LAYOUTS[position, markers], demo_turns
-        if said not in seen:
-            seen.add(said)
+        chat = LAYOUTS[position, markers], demo_turns
+        if chat not in seen:
+            seen.add(chat)
             yield Layout(
                 None if position == form.position else position,
                 None if markers == form.qa_markers else markers,

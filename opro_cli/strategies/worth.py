@@ -1,4 +1,4 @@
-"""What the parts of prompts are worth, by the scores of the prompts that had them.
+"""The worth of the parts of prompts, by the scores of the prompts that had them.
 
 Each past outcome counts again and again: a ridge regression of the scores on the parts, so that a
 part that was tried once, or always beside better ones, gets little of the credit.

@@ -15,6 +15,7 @@ from opro_cli.core.run.snapshot import restore, take_snapshot
 from opro_cli.core.run.state import IllegalEvent, RunState
 from opro_cli.core.task.prompt import Demo, Prompt, encode_form
 from opro_cli.loop.planner import Evaluate, Stop, plan_next
+from opro_cli.loop.probe import list_rows
 from tests.core.runs import answered, new_state, proposed, score_all
 
 
@@ -200,3 +201,22 @@ def test_the_calls_left_do_not_count_shown_rows() -> None:
     for question in state.missing(new, "train"):
         state.apply(answer(new, question))
     assert before - estimate_calls_left(state).total == 8
+
+
+def test_of_equals_the_one_with_fewer_examples_comes_first() -> None:
+    state = new_state("start", train=10, per_step=2)
+    score_all(state, "start", 10)
+    state.apply(showing("a", 1, 2, 3))
+    state.apply(showing("longer", 1, sample=1))
+    for each in state.of_step(1):
+        for question in state.missing(each, "train"):
+            state.apply(answer(each, question))
+    assert [each.instruction for each in rank(state.of_step(1), "train")] == ["longer", "a"]
+
+
+def test_a_probe_asks_no_row_that_a_prompt_shows() -> None:
+    state = begin()
+    new = propose(state, 8, 3)
+    order = [*range(10)]
+    assert sorted(list_rows(new, order, 10)) == [0, 1, 2, 4, 5, 6, 7, 9]
+    assert sorted(list_rows(state.of_step(0)[0], order, 10)) == order

@@ -14,11 +14,11 @@ from opro_cli.core.draws import create_rng
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.selection import find_winner
 from opro_cli.core.run.state import RunState, replay
-from opro_cli.core.task.example import ChatRequest
+from opro_cli.core.task.example import ChatRequest, Position
 from opro_cli.core.task.prompt import Demo, Layout, Prompt, PromptFormat
 from opro_cli.errors import ConfigError
 from opro_cli.loop.runner import Runner
-from opro_cli.strategies.place import PlaceStrategy, list_layouts
+from opro_cli.strategies.place import ELSEWHERE, PlaceStrategy, list_layouts
 from opro_cli.testing.session import MemoryJournal, ScriptedModel, describe, make_examples
 
 TASK = {"data": {"train": "t", "input": "q", "target": "a"}, "answer": "number"}
@@ -82,6 +82,16 @@ async def test_six_other_layouts_are_tried_and_then_the_search_ends() -> None:
     assert run.state.spend_of("optimizer").calls == 0
 
 
+async def test_only_the_positions_of_the_options_are_tried() -> None:
+    run = new_run(options={"positions": ["Q_end"]})
+    await finish(run)
+    assert layouts(run, "Add.", 1) == [
+        Layout(qa_markers=False),
+        Layout("Q_end"),
+        Layout("Q_end", qa_markers=False),
+    ]
+
+
 async def test_the_best_layouts_are_tried_with_the_other_start_prompts() -> None:
     run = new_run(start=["Add.", "Add?"])
     await finish(run)
@@ -104,12 +114,12 @@ async def test_all_layouts_are_tried_with_the_best_found_where_that_is_another_p
     run = new_run(start=["Add.", "Add?"], say=say)
     await finish(run)
     tried = {each.content for each in run.state.candidates.values()}
-    for layout in list_layouts(Prompt("Add."), FORM, roles=True):
+    for layout in list_layouts(Prompt("Add."), FORM, ELSEWHERE, roles=True):
         assert Prompt("Add.", layout=layout) in tried
     winner = find_winner(run.state)
     assert winner is not None
     if winner.instruction == "Add?":
-        for layout in list_layouts(Prompt("Add?"), FORM, roles=True):
+        for layout in list_layouts(Prompt("Add?"), FORM, ELSEWHERE, roles=True):
             assert Prompt("Add?", layout=layout) in tried
 
 
@@ -137,7 +147,8 @@ async def test_a_run_killed_at_any_of_twenty_moments_ends_the_same() -> None:
 def test_what_the_scorer_cannot_carry_is_no_layout(
     prompt: Prompt, form: PromptFormat, roles: bool, expected: int
 ) -> None:
-    found = [*list_layouts(prompt, form, roles=roles)]
+    allowed: list[Position] = [each for each in ELSEWHERE if roles or each != "system"]
+    found = [*list_layouts(prompt, form, allowed, roles=roles)]
     assert len({*found}) == len(found) == expected
     assert Layout() in found  # as the config has it
 

@@ -206,8 +206,19 @@ def _list_wrong(candidate: Candidate) -> list[int]:
 
 
 def rank(candidates: Iterable[Candidate], basis: Basis) -> list[Candidate]:
-    """Sort best first; ties go to the earlier step, the shorter text, the earlier sample."""
-    return sorted(candidates, key=lambda c: (-measure_mean(c, basis), c.step, len(c.instruction)))
+    """Sort best first; ties go to the earlier step, fewer worked examples, the shorter text.
+
+    Of those still equal the earlier sample comes first.
+    """
+    return sorted(
+        candidates,
+        key=lambda each: (
+            -measure_mean(each, basis),
+            each.step,
+            len(each.excluded_rows),
+            len(each.instruction),
+        ),
+    )
 
 
 def count_no_gain(state: RunState) -> int:

@@ -1,0 +1,155 @@
+"""A search with worked examples on the command line: shown, printed whole, and written out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from opro_cli.core.task.example import ChatRequest
+from opro_cli.models import MODELS
+from opro_cli.testing.session import ScriptedModel
+from tests.cli.conftest import Opro
+
+CONFIG = """\
+name: films
+task:
+  data:
+    train: rows.jsonl
+    input: film
+    target: label
+    split: {train: 16, dev: 16, test: 40}
+  answer: label
+scorer: {model: scripted/scorer}
+search:
+  strategy: demos
+  start: file:start.md
+  steps: 1
+  candidates_per_step: 4
+  baselines: [""]
+  options: {shown_as: text, answers: gold}
+"""
+START = "Is it good?\n"
+
+
+def follow_examples(request: ChatRequest) -> str:
+    """Right where an example of the same kind is shown, else chatter that nobody can read."""
+    *shown, asked = request.messages[-1].content.split("Film ")[1:]
+    kind, sign = ("lovely", "yes") if "lovely" in asked else ("dull", "no")
+    return sign if any(kind in each and sign in each for each in shown) else "A film, I believe."
+
+
+@pytest.fixture
+def films(folder: Path, opro: Opro, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a finished search whose winner shows examples."""
+    monkeypatch.setitem(MODELS, "scripted", lambda _: ScriptedModel(follow_examples))
+    rows = [
+        {"film": f"Film {n} is {'lovely' if n % 2 else 'dull'}.", "label": "yes" if n % 2 else "no"}
+        for n in range(100, 180)
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "start.md").write_text(START)
+    (folder / "films.yaml").write_text(CONFIG)
+    return folder
+
+
+def run(opro: Opro) -> None:
+    said = opro("optimize", "films.yaml", "--plain")
+    assert said.code == 0, said.err
+
+
+def test_check_needs_no_optimizer_and_forecasts_longer_prompts(films: Path, opro: Opro) -> None:
+    said = opro("check", "films.yaml")
+    assert said.code == 0, said.err
+    assert "optimizer     none" in said.out
+    assert "meta-prompt" not in said.out
+    with_examples = opro("optimize", "films.yaml", "--dry-run", "--json").data
+    (films / "films.yaml").write_text(
+        CONFIG.replace("strategy: demos", "strategy: place").split("  options")[0]
+    )
+    without = opro("optimize", "films.yaml", "--dry-run", "--json").data
+    tokens = [
+        facts["roles"]["scorer"]["expected"]["prompt_tokens"]
+        / facts["roles"]["scorer"]["expected"]["calls"]
+        for facts in (with_examples, without)
+    ]
+    assert tokens[0] > 1.5 * tokens[1]
+
+
+def test_examples_and_the_tokens_of_an_answer_stand_beside_each_candidate(
+    films: Path, opro: Opro
+) -> None:
+    run(opro)
+    shown = opro("show", "films").out
+    assert "[4 examples]" in shown
+    assert "tokens: of an answer" in shown
+    (line,) = [
+        line
+        for line in shown.splitlines()
+        if line.startswith("tokens") and "answer" in line and ":" not in line
+    ]
+    start, best = [int(word) for word in line.split() if word.isdigit()]
+    assert best > start
+    best = opro("show", "films", "--json").data["best"]
+    assert len(best["demos"]) in (2, 4, 6, 8)
+    assert {demo["shown"] for demo in best["demos"]} == {"gold"}
+
+
+def test_the_prompt_is_printed_with_its_examples(films: Path, opro: Opro) -> None:
+    run(opro)
+    text = opro("prompt", "films").out
+    facts = opro("prompt", "films", "--json").data
+    rows = [json.loads(line) for line in (films / "rows.jsonl").read_text().splitlines()]
+    answers = {row["film"]: row["label"] for row in rows}
+    blocks = [block for block in text.split("Q: ") if "Film" in block]
+    assert len(blocks) == len(facts["demos"])
+    for block in blocks:
+        question, _, answer = block.strip().rpartition("\n\nA: ")
+        assert answers[question.splitlines()[-1]] == answer
+    assert text.endswith("{{question}}\n\nA:")
+
+
+def test_apply_writes_the_examples_beside_the_file(films: Path, opro: Opro) -> None:
+    run(opro)
+    said = opro("apply", "films", "--yes", "--json")
+    assert said.code == 0, said.err
+    chat = films / "start.md.chat.json"
+    assert said.data["chat"] == str(chat)
+    whole = json.loads(chat.read_text())
+    printed = opro("prompt", "films", "--json").data
+    assert whole["messages"] == printed["messages"]
+    assert whole["demos"] == printed["demos"]
+    assert (films / "start.md").read_text().strip() == printed["instruction"].strip()
+    again = opro("apply", "films", "--yes")
+    assert "already" in again.err
+    chat.write_text("mine")
+    assert opro("apply", "films", "--yes").code == 0
+    assert json.loads(chat.read_text()) == whole
+    assert (films / "start.md.chat.json.bak").read_text() == "mine"
+
+
+def test_eval_does_not_take_a_prompt_without_its_examples(films: Path, opro: Opro) -> None:
+    run(opro)
+    said = opro("eval", "films.yaml", "--best-of", "films")
+    assert said.code == 2
+    assert "has worked examples or a layout of its own" in said.err
+
+
+def test_two_prompts_of_the_same_words_are_told_apart(films: Path, opro: Opro) -> None:
+    run(opro)
+    rows = opro("show", "films", "--json").data["candidates"]
+    (place,) = [
+        f"films@1.{number}"
+        for number, row in enumerate((row for row in rows if row["step"] == 1), start=1)
+        if row["instruction"] == START and len(row["demos"]) == 4
+    ]
+    said = opro("diff", "films@start", place).out
+    assert "(the same words)" in said
+    assert "[4 examples]" in said
+    facts = opro("diff", "films@start", place, "--json").data
+    assert "demos" not in facts["before"]
+    assert len(facts["after"]["demos"]) == 4
+    answers = opro("show", place, "--answers")
+    assert "[4 examples] Is it good?" in answers.out
+    assert len(opro("show", place, "--answers", "--json").data["demos"]) == 4
