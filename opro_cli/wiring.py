@@ -231,9 +231,8 @@ def check_scale(settings: Settings, evaluator: Evaluator) -> None:
     Raises:
         UsageError: The meta-prompts of OPRO show shares, and these scores are none.
     """
-    shows = settings.search.strategy in (*META_PROMPTS, *SHOW_SCORES)
-    asks = settings.optimizer.model != UNUSED
-    if evaluator.scale != SHARE and shows and asks:
+    name, asks = settings.search.strategy, settings.optimizer.model != UNUSED
+    if evaluator.scale != SHARE and (name in META_PROMPTS or (name in SHOW_SCORES and asks)):
         raise UsageError(
             f"search.strategy {settings.search.strategy} shows scores from 0 to 100, and those of "
             f"task.evaluator {settings.task.evaluator} are on a scale of its own",

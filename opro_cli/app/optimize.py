@@ -158,6 +158,7 @@ def start_with(  # noqa: PLR0913 - all but three are keywords with a default
     require_startable(settings, cached=cached)
     data = data or wiring.load_data(settings, folders=folders)
     settings = settle_labels(settings, data)
+    parts = describe_parts(settings, folders, evaluator)
     require_fitting_optimizer(settings, data.examples["train"])
     identity = {
         **origin.to_json(),
@@ -165,7 +166,7 @@ def start_with(  # noqa: PLR0913 - all but three are keywords with a default
         "data_files": digest_files(settings.task),
         "data_notes": list(data.notes),
         "weights": hash_weights_of(settings),
-        **describe_parts(settings, folders, evaluator),
+        **parts,
         "test_use": name_use(uses),
         **(first(settings, data, folders) if first else {}),
     }

@@ -85,8 +85,9 @@ def require_fitting_optimizer(settings: Settings, train: Sequence[Example]) -> N
         UsageError: It would be asked.
     """
     search, model = settings.search, settings.optimizer.model
-    if not search.steps or not is_embedded(model) or search.strategy in ASKING_NONE:
-        return
+    is_ours = search.strategy in STRATEGIES and search.strategy not in ASKING_NONE
+    if not search.steps or not is_embedded(model) or not is_ours:
+        return  # one from outside opro may ask it for something else
     asked = search.strategy if search.strategy in WITH_WORDS and search.strategy != "opro" else ""
     asked = "search.meta_prompt" if search.meta_prompt else asked and f"search.strategy {asked}"
     if asked:

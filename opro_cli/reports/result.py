@@ -221,12 +221,12 @@ def serialize_candidates(state: RunState) -> list[dict[str, Any]]:
     parents: those that one was made from, each as RUN@3.2 has it behind the @.
     """
     counts: Counter[int] = Counter()
-    places: dict[str, str] = {}
+    numbers: dict[str, str] = {}
     rows = []
     for candidate in state.candidates.values():
         counts[candidate.step] += 1
-        places[candidate.id] = f"{candidate.step}.{counts[candidate.step]}"
-        parents = [places[parent] for parent in candidate.parents if parent in places]
+        numbers[candidate.id] = f"{candidate.step}.{counts[candidate.step]}"
+        parents = [numbers[parent] for parent in candidate.parents if parent in numbers]
         row = serialize_candidate(candidate, state)
         rows.append(row | ({"parents": parents} if parents else {}))
     return rows

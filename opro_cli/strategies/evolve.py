@@ -15,7 +15,7 @@ from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.task.prompt import Prompt
 from opro_cli.strategies.clauses import EDITS, merge
-from opro_cli.strategies.front import draw_parent, find_best
+from opro_cli.strategies.front import Front
 from opro_cli.strategies.words import WordedStrategy
 
 TRIES = 60
@@ -95,35 +95,27 @@ class EvolveStrategy(WordedStrategy):
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:  # noqa: ARG002
         """Propose as many new prompts as the step has samples, each from parents of its own."""
-        rng, count = view.rng("parents"), view.search.candidates_per_step
+        rng, front = view.rng("parents"), Front.find(view)
         if self.asks:
-            return [self._ask(view, rng) for _ in range(count)]
-        drafts = self._draft(view, rng, count)
+            return [self._ask(view, front, rng) for _ in range(view.search.candidates_per_step)]
+        drafts = self._draft(view, front, rng)
         return drafts or End("no new prompt can be made from the sentences of those there are")
 
-    def _draw_parents(self, view: SearchView, rng: Random) -> tuple[Candidate, Candidate | None]:
-        """Return a parent, and a second one where two are to be combined."""
-        own: EvolveOptions = view.options
-        first = draw_parent(view, rng, own.epsilon) or find_best(view)
-        if rng.random() >= own.crossover:
-            return first, None
-        return first, draw_parent(view, rng, own.epsilon, without=(first.id,))
-
-    def _ask(self, view: SearchView, rng: Random) -> Ask:
-        parent, other = self._draw_parents(view, rng)
+    def _ask(self, view: SearchView, front: Front, rng: Random) -> Ask:
+        parent, other = _draw_parents(view.options, front, rng)
         if other is not None:
             return self.ask(view, parent, CROSSOVER, "crossover", other=other)
         name = rng.choice(list(MUTATIONS))
         return self.ask(view, parent, MUTATIONS[name], f"mutation: {name}")
 
-    def _draft(self, view: SearchView, rng: Random, count: int) -> list[Draft]:
-        """Return up to `count` new prompts made of sentences and clauses."""
-        state = view.state
+    def _draft(self, view: SearchView, front: Front, rng: Random) -> list[Draft]:
+        """Return new prompts made of sentences and clauses, as many as can be found."""
+        state, count = view.state, view.search.candidates_per_step
         seen = {each.text for each in state.proposals.texts}
         seen |= {each.instruction for each in state.candidates.values()}
         drafts: list[Draft] = []
         for _ in range(TRIES * count):
-            parent, other = self._draw_parents(view, rng)
+            parent, other = _draw_parents(view.options, front, rng)
             if other is not None:
                 text, note = merge(parent.instruction, other.instruction, rng)
             else:
@@ -139,3 +131,14 @@ class EvolveStrategy(WordedStrategy):
             if len(drafts) == count:
                 break
         return drafts
+
+
+def _draw_parents(
+    own: EvolveOptions, front: Front, rng: Random
+) -> tuple[Candidate, Candidate | None]:
+    """Return a parent, and a second one where two are to be combined."""
+    first = front.draw(rng, own.epsilon)
+    assert first is not None  # a run has a start prompt
+    if rng.random() >= own.crossover:
+        return first, None
+    return first, front.draw(rng, own.epsilon, without=(first.id,))

@@ -1,4 +1,4 @@
-"""What goes wrong under a prompt: its failures by kind, and questions that tell prompts apart.
+"""Failures of a prompt by kind, and questions that tell two prompts apart.
 
 All of it is read off answers and replies that the run has; nothing is asked.
 """
@@ -59,7 +59,7 @@ def name_failure(failure: Failure, label: str = "", labels: Sequence[str] = ()) 
     if label:
         given = next((each for each in labels if is_same_label(failure.answer or "", each)), None)
         if given is None:
-            return "an answer that is none of the labels"
+            return "an answer outside the labels"
         return f"“{_cut(given, _LABEL)}” given for “{_cut(label, _LABEL)}”"
     if failure.score > 0:
         return PARTLY
@@ -149,13 +149,13 @@ def describe_failures(view: SearchView, candidate: Candidate, count: int, room: 
 
 
 def _describe_failure(failure: Failure, room: float) -> str:
-    said = "(none)" if failure.reply is None else failure.reply.strip() or "(empty)"
+    reply = "(none)" if failure.reply is None else failure.reply.strip() or "(empty)"
     lines = [
         f"Question: {_cut(failure.example.input, int(MOST_QUESTION * room))}",
         f"Right answer: {_cut(failure.example.target, MOST_REPLY)}",
-        f"Reply: {_cut(said, int(MOST_REPLY * room))}",
+        f"Reply: {_cut(reply, int(MOST_REPLY * room))}",
     ]
-    if failure.answer is not None and failure.answer.strip() != said:
+    if failure.answer is not None and failure.answer.strip() != reply:
         lines.append(f"Read as: {_cut(failure.answer, _LABEL)}")
     if failure.feedback:
         lines.append(f"Remark: {_cut(failure.feedback, int(MOST_REPLY * room))}")

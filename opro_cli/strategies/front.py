@@ -7,7 +7,8 @@ A candidate that is best on a few questions has something that the best one on a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from opro_cli.core.draws import Random
 from opro_cli.core.run.candidates import Candidate
@@ -29,50 +30,55 @@ def _score(view: SearchView, candidate: Candidate) -> float:
     return view.score(candidate) if candidate.answers["train"].by_question else 0.0
 
 
-def measure_leads(view: SearchView) -> dict[str, float]:
-    """Return for each candidate (its id) how many train questions it leads on.
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Candidates, and how many train questions each leads on."""
 
-    A question counts one, shared among those who are best on it. A question on which all are alike
-    tells nothing and counts for nobody.
-    """
-    scores: defaultdict[int, dict[str, float]] = defaultdict(dict)
-    known = list_known(view)
-    for candidate in known:
-        for question, outcome in candidate.answers["train"].by_question.items():
-            if not outcome.excluded:
-                scores[question][candidate.id] = outcome.score or 0.0
-    leads = {candidate.id: 0.0 for candidate in known}
-    for by_candidate in scores.values():
-        best = max(by_candidate.values())
-        leaders = [id for id, score in by_candidate.items() if score == best]
-        if len(leaders) < len(by_candidate):
-            for id in leaders:
-                leads[id] += 1 / len(leaders)
-    return leads
+    leads: Sequence[tuple[Candidate, float]]
 
+    @classmethod
+    def find(cls, view: SearchView) -> Front:
+        """Return the front of a run.
 
-def draw_parent(
-    view: SearchView, rng: Random, epsilon: float = 0.0, without: Collection[str] = ()
-) -> Candidate | None:
-    """Draw a parent in proportion to the questions that it leads on.
+        A question counts one, shared among those who are best on it. A question on which all are
+        alike tells nothing and counts for nobody.
+        """
+        scores: defaultdict[int, dict[str, float]] = defaultdict(dict)
+        known = list_known(view)
+        for candidate in known:
+            for question, outcome in candidate.answers["train"].by_question.items():
+                if not outcome.excluded:
+                    scores[question][candidate.id] = outcome.score or 0.0
+        leads = {candidate.id: 0.0 for candidate in known}
+        for by_candidate in scores.values():
+            best = max(by_candidate.values())
+            leaders = [id for id, score in by_candidate.items() if score == best]
+            if len(leaders) < len(by_candidate):
+                for id in leaders:
+                    leads[id] += 1 / len(leaders)
+        return cls([(candidate, leads[candidate.id]) for candidate in known])
 
-    Args:
-        view: The run.
-        rng: Draws.
-        epsilon: How often any candidate is drawn instead, all being equally likely.
-        without: Ids of candidates that are not to be drawn.
+    def draw(
+        self, rng: Random, epsilon: float = 0.0, without: Collection[str] = ()
+    ) -> Candidate | None:
+        """Draw a parent in proportion to the questions that it leads on.
 
-    Returns:
-        None where there is nobody to be drawn.
-    """
-    others = [candidate for candidate in list_known(view) if candidate.id not in without]
-    if not others:
-        return None
-    leads = measure_leads(view)
-    weights = [leads[candidate.id] for candidate in others]
-    if rng.random() < epsilon or not any(weights):
-        return rng.choice(others)
-    return rng.choices(others, weights)[0]
+        Args:
+            rng: Draws.
+            epsilon: How often any candidate is drawn instead, all being equally likely.
+            without: Ids of candidates that are not to be drawn.
+
+        Returns:
+            None where there is nobody to be drawn.
+        """
+        others = [each for each in self.leads if each[0].id not in without]
+        if not others:
+            return None
+        candidates = [candidate for candidate, _ in others]
+        weights = [lead for _, lead in others]
+        if rng.random() < epsilon or not any(weights):
+            return rng.choice(candidates)
+        return rng.choices(candidates, weights)[0]
 
 
 def count_stagnant(view: SearchView) -> int:

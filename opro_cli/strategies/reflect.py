@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from opro_cli.core.draws import Random
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.strategies.failures import FailureGroup, group_failures
-from opro_cli.strategies.front import count_stagnant, draw_parent, find_best
+from opro_cli.strategies.front import Front, count_stagnant, find_best
 from opro_cli.strategies.words import WordedStrategy
 
 AIMS: Mapping[str, str] = {
@@ -89,9 +89,9 @@ class ReflectStrategy(WordedStrategy):
         own, state = view.options, view.state
         parent = find_best(view)
         if count_stagnant(view) >= own.restart_after:
-            parent = draw_parent(view, view.rng("parent")) or parent
+            parent = Front.find(view).draw(view.rng("parent")) or parent
         groups = group_failures(view, parent)
-        if not groups and state.is_scored(parent, "train"):
+        if not groups and not state.missing(parent, "train"):
             return End("the best prompt answers all train questions right")
         asking = replace(self, failures=own.failures, contrasts=own.contrasts)
         total, rng = sum(len(group.failures) for group in groups), view.rng("kinds")

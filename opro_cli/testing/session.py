@@ -231,6 +231,7 @@ def describe(session: Runner) -> dict[str, Any]:
             candidate.instruction,
             candidate.form,
             candidate.parents,
+            candidate.note,
             candidate.step,
             [answers.mean() for answers in candidate.answers.values()],
         )

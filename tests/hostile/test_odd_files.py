@@ -26,6 +26,7 @@ task:
   answer: number
 scorer: {{model: embedded/tiny-mistral}}
 optimizer: {{model: embedded/tiny-optimizer}}
+search: {{steps: 0}}
 """
 
 

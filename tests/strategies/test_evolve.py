@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,7 +53,9 @@ def test_children_are_new_and_keep_the_placeholders() -> None:
     known: Counter[str] = Counter()
     for seed in range(30):
         view = view_of(SHEETS, seed=seed, keep_placeholders=True)
+        view.state.search = replace(view.state.search, candidates_per_step=6)
         drafts = draft_all(view)
+        assert len(drafts) == 6
         texts = [text_of(draft) for draft in drafts]
         assert len({*texts} | {*SHEETS}) == len(texts) + 2
         assert all("{unit}" in text for text in texts)

@@ -30,7 +30,7 @@ from opro_cli.strategies.failures import CUT as CUT_OFF
 from tests.metrics.agreement import grade_recorded, recorded_cases
 from tests.strategies.views import new_view
 
-NONE_OF_THEM = "an answer that is none of the labels"
+NONE_OF_THEM = "an answer outside the labels"
 
 
 def failure(

@@ -7,14 +7,12 @@ from collections import Counter
 import pytest
 
 from opro_cli.core.draws import create_rng
-from opro_cli.core.run.candidates import make_candidate_id
-from opro_cli.strategies.front import count_stagnant, draw_parent, find_best, measure_leads
+from opro_cli.strategies.front import Front, count_stagnant, find_best
 from tests.strategies.views import new_view
 
 
 def leads(**sheets: tuple[float | None, ...]) -> dict[str, float]:
-    names = {make_candidate_id(text): text for text in sheets}
-    return {names[id]: share for id, share in measure_leads(new_view(sheets)).items()}
+    return {each.instruction: share for each, share in Front.find(new_view(sheets)).leads}
 
 
 def test_a_question_is_shared_among_those_who_lead_on_it() -> None:
@@ -30,7 +28,7 @@ def test_partial_scores_lead_and_unreadable_ones_count_as_nothing() -> None:
 
 def test_where_all_are_alike_anybody_is_drawn() -> None:
     view = new_view({"a": (1, 1), "b": (1, 1)})
-    drawn = {draw_parent(view, create_rng(seed, "x")).instruction for seed in range(40)}  # type: ignore[union-attr]
+    drawn = {Front.find(view).draw(create_rng(seed, "x")).instruction for seed in range(40)}  # type: ignore[union-attr]
     assert drawn == {"a", "b"}
 
 
@@ -38,17 +36,17 @@ def test_parents_are_drawn_in_proportion() -> None:
     # a leads on three questions, b on one, c on none.
     view = new_view({"a": (1, 1, 1, 0), "b": (0, 0, 0, 1), "c": (0, 0, 0, 0)})
     rng = create_rng(1, "x")
-    drawn = Counter(draw_parent(view, rng).instruction for _ in range(4000))  # type: ignore[union-attr]
+    drawn = Counter(Front.find(view).draw(rng).instruction for _ in range(4000))  # type: ignore[union-attr]
     assert drawn["a"] / 4000 == pytest.approx(0.75, abs=0.03)
     assert drawn["c"] == 0
-    often = Counter(draw_parent(view, rng, 0.3).instruction for _ in range(4000))  # type: ignore[union-attr]
+    often = Counter(Front.find(view).draw(rng, 0.3).instruction for _ in range(4000))  # type: ignore[union-attr]
     assert often["c"] / 4000 == pytest.approx(0.1, abs=0.02)
 
 
 def test_nobody_else_is_nobody() -> None:
     view = new_view({"a": (1, 0)})
     (only,) = view.candidates()
-    assert draw_parent(view, create_rng(1, "x"), without=(only.id,)) is None
+    assert Front.find(view).draw(create_rng(1, "x"), without=(only.id,)) is None
 
 
 def test_the_best_is_the_shortest_and_earliest_of_equals() -> None:

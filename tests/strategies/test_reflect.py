@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from typing import Any
 
@@ -12,12 +13,20 @@ from opro_cli.app.given import read_plain
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.run.view import Ask, End, SearchView
 from opro_cli.core.settings.read import read_options
-from opro_cli.core.task.example import ChatRequest, Example, Message
-from opro_cli.core.task.prompt import Demo, Prompt
+from opro_cli.core.task.example import ChatReply, ChatRequest, Evaluation, Example, Message
+from opro_cli.core.task.prompt import Content, Demo, Prompt
 from opro_cli.errors import ConfigError
+from opro_cli.loop.runner import Runner
+from opro_cli.ports import Evaluator, MeteredCall
 from opro_cli.strategies.reflect import AIMS, ReflectOptions, ReflectStrategy, share_out
 from opro_cli.strategies.words import RewriteAsk
-from opro_cli.testing.session import answer_by_rule, new_session, run_session
+from opro_cli.testing.session import (
+    ScriptedModel,
+    answer_by_rule,
+    describe,
+    new_session,
+    run_session,
+)
 from tests.core.runs import proposed
 from tests.strategies.views import new_view, score
 
@@ -225,6 +234,66 @@ def test_a_whole_run_records_what_each_candidate_was_made_for() -> None:
     assert young
     assert all(c.note in notes and c.parents[0] in session.state.candidates for c in young)
     assert any("Reply: The answer is" in text for text in seen)
+
+
+def say_in_kinds(request: ChatRequest) -> ChatReply:
+    """Wrong answers of three kinds: another number, no number, and a reply that is cut."""
+    text = request.messages[-1].content
+    luck = int(hashlib.sha256(f"{text}|{request.seed}".encode()).hexdigest()[:8], 16)
+    if request.temperature:
+        return ChatReply(f"<INS>Add with care, {luck % 999}.</INS>", "stop", 1, 1, 0.0)
+    number = int(text.partition("What is ")[2].partition(" ")[0])
+    replies = {0: f"The answer is {2 * number}.", 1: "The answer is 999.", 2: "Who knows?"}
+    reply = replies.get(luck % 4, "Let me think about it, first of")
+    return ChatReply(reply, "length" if luck % 4 == 3 else "stop", 1, 1, 0.0)
+
+
+def list_asked(session: Runner) -> list[str]:
+    models = [model for models in session.models.values() for model in models]
+    requests = [r for m in models if isinstance(m, ScriptedModel) for r in m.requests]
+    return [r.messages[-1].content for r in requests if r.temperature]
+
+
+def test_a_run_cut_anywhere_asks_for_the_same_kinds_again() -> None:
+    whole = new_session(ReflectStrategy(), say=say_in_kinds)
+    events = run_session(whole)
+    asked = Counter(list_asked(whole))
+    kinds = {c.note.partition(": ")[2].partition(" (")[0] for c in whole.state.candidates.values()}
+    assert len(kinds - {""}) > 1
+    for cut in range(1, len(events), 4):
+        rest = new_session(ReflectStrategy(), past=events[:cut], say=say_in_kinds)
+        run_session(rest)
+        assert describe(rest) == describe(whole), cut
+        assert not Counter(list_asked(rest)) - asked, cut
+
+
+def test_a_reply_that_was_cut_is_told_from_one_without_an_answer() -> None:
+    session = new_session(ReflectStrategy(), say=say_in_kinds)
+    run_session(session)
+    text = "\n".join(list_asked(session))
+    assert "the reply ends at its limit of tokens, before an answer" in text
+    assert "no answer could be read from the reply" in text
+    assert "Reply: Let me think about it, first of" in text
+
+
+class Judge(Evaluator):
+    """Scores without a model, and says what is wrong."""
+
+    name, roles = "judge", ()
+
+    async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
+        right = digit(candidate.text, example.input) < 5
+        return Evaluation(float(right), "x", {}, "" if right else f"too dull for {example.target}")
+
+
+def digit(*texts: str) -> int:
+    return int(hashlib.sha256("|".join(texts).encode()).hexdigest()[:8], 16) % 10
+
+
+def test_an_evaluators_remarks_are_shown() -> None:
+    session = new_session(ReflectStrategy(), evaluator=Judge(), say=say_in_kinds)
+    run_session(session)
+    assert "\nRemark: too dull for " in "\n".join(list_asked(session))
 
 
 def test_a_proposal_without_a_note_is_as_before() -> None:

@@ -329,7 +329,7 @@ SHORT = 500
 
 @dataclass(frozen=True, slots=True)
 class StopSettings:
-    """What ends a search before its last step."""
+    """Conditions under which a search ends before its last step."""
 
     no_gain_steps: int | None = key(
         optional(whole(1)),
