@@ -11,7 +11,7 @@ searches that a strategy ends (`ended`), and runs that begin with solutions inst
 has parameters that a server refuses (`parameter_refused`), windows that seem too small
 (`prompts_cut`), and tokens of thoughts (`reasoning_tokens`); 8 has the significance level of the
 verdict (`test_used`), what a probe before the run spent (`probed`), and runs whose winner is chosen
-by train and dev together.
+by train and dev together; 9 has races that need no full answer sheet (`looked`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from msgspec.structs import asdict
 
 from opro_cli.core.task.example import Split
 
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 
 Via = Literal["call", "cache", "choice", "local"]
 """Where a reply came from: a call of its own, the answer cache, as a further choice of the call
@@ -177,6 +177,30 @@ class Pruned(_Record, frozen=True, tag="stopped"):
     mean: Number
     low: Number
     high: Number
+
+
+Span = tuple[Number, Number, Number]
+"""The mean score that an estimate expects, and the ends of its 95 % interval."""
+
+
+class Looked(_Record, frozen=True, tag="looked"):
+    """Who is asked which questions next, decided when all questions before it were answered.
+
+    step: that is being raced; the one to come where `joining` is given. asked: questions of `split`
+    by candidate. joining: train questions of every candidate that joins in the step. train, dev:
+    what candidates that were not asked everything are estimated to score, as of now. finalists:
+    those who meet dev, from the first look at it on. over: the race is over, and nobody is asked
+    again before test.
+    """
+
+    step: Count
+    split: Split = "train"
+    asked: dict[str, tuple[Count, ...]] = {}
+    joining: tuple[Count, ...] = ()
+    train: dict[str, Span] = {}
+    dev: dict[str, Span] = {}
+    finalists: tuple[str, ...] = ()
+    over: bool = False
 
 
 class Checked(_Record, frozen=True, tag="checked"):
@@ -334,6 +358,7 @@ Event = (
     | Answered
     | Refused
     | Pruned
+    | Looked
     | Uncounted
     | InFlight
     | LimitExceeded

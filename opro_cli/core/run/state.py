@@ -32,6 +32,7 @@ from opro_cli.core.run.events import (
     FirstReply,
     InFlight,
     LimitExceeded,
+    Looked,
     ParameterRefused,
     Probed,
     PromptsCut,
@@ -48,7 +49,7 @@ from opro_cli.core.run.events import (
 from opro_cli.core.run.pace import Paces
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.scale import SHARE, Scale
-from opro_cli.core.settings.settings import SearchSettings, TaskSettings
+from opro_cli.core.settings.settings import PRUNE, SearchSettings, TaskSettings
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.stats.spending import MOST
 from opro_cli.core.task.example import CUT, SPLITS, Example, Split, is_filtered, list_groups
@@ -100,6 +101,8 @@ class RunState:
         prompts_cut: By role, prompts that a server seems to have cut to its window.
         test_use: The significance level of the verdict, drawn before the first test question.
         probed: By role, calls of the probe before the run, which are among its spend.
+        look: What is asked now in a race without full answer sheets; None before its first look.
+        most_calls: `budget.calls` of this session, by which a race is laid out; None for no end.
     """
 
     def __init__(
@@ -145,6 +148,8 @@ class RunState:
         self.prompts_cut: dict[str, PromptsCut] = {}
         self.test_use: TestUsed | None = None
         self.probed: dict[str, int] = {}
+        self.look: Looked | None = None
+        self.most_calls: int | None = None
         forms = search.initial_forms or (form,) * len(search.initial_instructions)
         for instruction, own in zip(search.initial_instructions, forms, strict=True):
             initial = ProposedText(0, instruction, "", own)
@@ -190,6 +195,8 @@ class RunState:
                 self._refuse(event, len(self.sessions), event.at)
             case Pruned():
                 self._apply_pruned(event)
+            case Looked():
+                self._apply_looked(event)
             case Checked():
                 self.checked.add(event.role)
                 self._spend_of(event.role).add(event)
@@ -262,7 +269,7 @@ class RunState:
         if not 0 <= event.question < self.sizes[event.split]:
             raise IllegalEvent(f"an answer to question {event.question} of {event.split}")
         answers = candidate.answers[event.split]
-        if answers.estimate is not None:
+        if answers.estimate is not None and not self.looks:
             raise IllegalEvent(f"an answer for the stopped candidate {event.candidate}")
         if event.question in answers.by_question:
             raise IllegalEvent(f"a second answer to question {event.question} of {event.split}")
@@ -294,6 +301,7 @@ class RunState:
             cut = ended_early and score is None
             answers.add(event.question, outcome, cut=cut, empty=not event.text.strip())
             answers.costs.add_answer(event, self.repeats)
+            self._drop_estimate(candidate, event.split)
             self._join_again(candidate)
         if not known:
             self.spend["scorer"].add(event)
@@ -305,6 +313,7 @@ class RunState:
         answers = candidate.answers[event.split]
         exclude = self.exclude_refused or self.scale != SHARE  # where 0 is not the worst score
         answers.refuse(event.question, exclude=exclude, session=session, sent=sent)
+        self._drop_estimate(candidate, event.split)
         self._join_again(candidate)
 
     def _apply_pruned(self, event: Pruned) -> None:
@@ -315,6 +324,30 @@ class RunState:
             raise IllegalEvent(f"an estimate of {event.mean:g} in {event.low:g} to {event.high:g}")
         interval = Interval(event.low, event.high)
         candidate.answers["train"].estimate = Estimate(event.mean, interval)
+
+    def _apply_looked(self, event: Looked) -> None:
+        if not self.looks or event.step not in (self.step, self.step + 1) or self.race_is_over:
+            raise IllegalEvent(f"a look at step {event.step} after step {self.step}")
+        for split, spans in (("train", event.train), ("dev", event.dev)):
+            for id, (mean, low, high) in spans.items():
+                if id not in self.candidates or not 0.0 <= low <= mean <= high <= 1.0:
+                    raise IllegalEvent(f"an estimate of {mean:g} for {id}")
+        asked = [question for questions in event.asked.values() for question in questions]
+        if not {*event.asked, *event.finalists} <= self.candidates.keys():
+            raise IllegalEvent("a look at a candidate that is unknown")
+        if not all(0 <= question < self.sizes[event.split] for question in asked):
+            raise IllegalEvent(f"a look at no question of {event.split}")
+        for split, spans in (("train", event.train), ("dev", event.dev)):
+            for id, (mean, low, high) in spans.items():
+                estimate = Estimate(mean, Interval(low, high), self.sizes[split])
+                self.candidates[id].answers[split].estimate = estimate
+        self.look = event
+
+    def _drop_estimate(self, candidate: Candidate, split: Split) -> None:
+        """Drop an estimate where all questions are answered now: their score is known."""
+        answers = candidate.answers[split]
+        if answers.estimate is not None and self.is_scored(candidate, split):
+            answers.estimate = None
 
     def _apply_proposed(self, event: Proposed) -> None:
         if event.step != self.step + 1 or not self.is_searching:
@@ -405,8 +438,9 @@ class RunState:
 
     @property
     def is_searching(self) -> bool:
-        """There are steps to come."""
-        return self.step < self.search.steps and not self.search_ended
+        """There are steps to come, as far as the calls of a budget go."""
+        chooses = self.look is not None and (self.look.over or bool(self.look.finalists))
+        return self.step < self.search.steps and not self.search_ended and not chooses
 
     def _close_step(self) -> None:
         self.step += 1
@@ -443,6 +477,24 @@ class RunState:
         A run keeps the plan that it began with, whatever a later opro would ask next.
         """
         return not self.sessions or self.sessions[0].format_version >= format_version
+
+    @property
+    def looks(self) -> bool:
+        """Candidates are raced from the first one on, by looks that grow (loop/looks).
+
+        A run that began before journal format 9, `eval_interval` and pruning race against full
+        answer sheets, and so a race estimates shares of right answers alone.
+        """
+        search = self.search
+        raced = bool(search.racing) and search.rules != "paper" and self.scale == SHARE
+        plain = search.eval_interval is None and search.strategy != PRUNE
+        searches = search.steps > 0 and self.sizes["train"] > 0
+        return raced and plain and searches and self.began_with(9)
+
+    @property
+    def race_is_over(self) -> bool:
+        """A race with looks has come to its end: who wins is decided."""
+        return self.look is not None and self.look.over
 
     @property
     def keeps_going(self) -> bool:
@@ -505,8 +557,12 @@ class RunState:
 
     def is_done(self, candidate: Candidate) -> bool:
         """Return True if all train questions were asked, or the candidate was stopped early."""
-        stopped = candidate.answers["train"].estimate is not None
-        return stopped or self.is_scored(candidate, "train")
+        return self.is_settled(candidate, "train")
+
+    def is_settled(self, candidate: Candidate, split: Split) -> bool:
+        """Return True if the score on a split is known or estimated."""
+        estimated = candidate.answers[split].estimate is not None
+        return estimated or self.is_scored(candidate, split)
 
     def is_step_done(self, step: int) -> bool:
         """Return True if all candidates of a step have joined and are done."""
