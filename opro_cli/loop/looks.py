@@ -8,16 +8,15 @@ more at any time. When no more steps are to come, the best of all meet the dev q
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from opro_cli.core.draws import create_rng
 from opro_cli.core.racing.abilities import Ability
-from opro_cli.core.racing.looks import BLOCK, choose_look
+from opro_cli.core.racing.looks import choose_look
 from opro_cli.core.racing.standings import Eases, Sheet, learn_eases
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.events import Span
+from opro_cli.core.run.events import Looked, Span
 from opro_cli.core.run.layout import Layout, count_spent, lay_out
 from opro_cli.core.run.selection import select_finalists
 from opro_cli.core.run.state import RunState
@@ -70,40 +69,39 @@ def decide_look(state: RunState) -> Look | None:
     All questions of the look before it are answered.
     """
     look, layout = state.look, lay_out(state)
-    if state.race_is_over:
-        return None
     if look is None:
-        first = order_questions(state, "train")
-        if layout is not None:
-            first = first[: layout.first]
-        return Look(0, asked={each.id: tuple(first) for each in state.of_step(0)})
-    if look.step > state.step and state.is_searching:
-        return None  # its proposals come first
-    table = _Table(state)
-    if look.split == "train":
-        if state.step and (chosen := table.choose("train", state.candidates.values(), layout)):
-            return Look(state.step, asked=chosen)
-        if state.is_searching and (layout is None or state.step < layout.steps):
-            size = min(BLOCK, state.sizes["train"]) if layout is None else layout.first
-            first = order_questions(state, "train")[:size]
-            return Look(state.step + 1, joining=tuple(first), train=table.estimate("train"))
-        if state.sizes["dev"] and not look.train:  # who meets dev goes by estimates of now
-            return Look(state.step, train=table.estimate("train"))
-    if state.sizes["dev"]:
-        finalists = select_finalists(state)
-        ids = tuple(each.id for each in finalists)
-        if chosen := table.choose("dev", finalists, layout):
-            return Look(state.step, "dev", chosen, finalists=ids)
-        train, dev = table.estimate("train"), table.estimate("dev", finalists)
-        return Look(state.step, "dev", train=train, dev=dev, finalists=ids, over=True)
-    return Look(state.step, train=table.estimate("train"), over=True)
+        first = tuple(order_questions(state, "train")[: layout.first])
+        return Look(0, asked={each.id: first for each in state.of_step(0)})
+    if state.race_is_over or (look.step > state.step and state.is_searching):
+        return None  # the proposals of a step come first
+    table = _Table(state, layout)
+    if look.split == "train" and (next_look := _decide_on_train(state, look, layout, table)):
+        return next_look
+    finalists = select_finalists(state) if state.sizes["dev"] else []
+    ids = tuple(each.id for each in finalists)
+    if chosen := table.choose("dev", finalists):
+        return Look(state.step, "dev", chosen, finalists=ids)
+    train, dev = table.estimate("train"), table.estimate("dev", finalists)
+    return Look(state.step, "dev", train=train, dev=dev, finalists=ids, over=True)
+
+
+def _decide_on_train(state: RunState, look: Looked, layout: Layout, table: _Table) -> Look | None:
+    """Return the next look at train, or the one that begins another step; None if both are over."""
+    if state.step and (chosen := table.choose("train", list(state.candidates.values()))):
+        return Look(state.step, asked=chosen)
+    if state.is_searching and state.step < layout.steps:
+        first = tuple(order_questions(state, "train")[: layout.first])
+        return Look(state.step + 1, joining=first, train=table.estimate("train"))
+    if look.asked:  # who meets dev goes by estimates of now
+        return Look(state.step, train=table.estimate("train"))
+    return None
 
 
 class _Table:
     """The answers to train and dev questions of all candidates, and what they tell."""
 
-    def __init__(self, state: RunState) -> None:
-        self.state = state
+    def __init__(self, state: RunState, layout: Layout) -> None:
+        self.state, self.layout = state, layout
         sizes = state.sizes
         self._begin: dict[Split, int] = {"train": 0, "dev": sizes["train"]}
         self._sheets = {each.id: self._read(each) for each in state.candidates.values()}
@@ -120,27 +118,21 @@ class _Table:
             if not outcome.excluded
         ]
 
-    def choose(
-        self, split: Split, among: Iterable[Candidate], layout: Layout | None
-    ) -> dict[str, tuple[int, ...]]:
+    def choose(self, split: Split, among: Sequence[Candidate]) -> dict[str, tuple[int, ...]]:
         """Return who is asked next and what; {} where this part of the race is over."""
-        state = self.state
+        state, layout = self.state, self.layout
         abilities = {each.id: self._abilities[each.id] for each in among}
         missing = {id: {*state.missing(state.candidates[id], split)} for id in abilities}
-        left = allowance = math.inf
-        if layout is not None:
-            spent, question = count_spent(state), state.calls_per_question
-            until = layout.dev if split == "dev" else layout.until(state.step)
-            since = layout.search
-            if split == "train":
-                since = layout.until(state.step - 1) + layout.own
-            left = (until - spent) / question
-            allowance = max(left, (until - since) / question)
-            if split == "dev" and sum(map(len, missing.values())) <= left:
-                left = math.inf
-        if split == "dev" and math.isinf(left):  # everybody meets everything
+        spent, question = count_spent(state), state.calls_per_question
+        if split == "dev":
+            since, until = layout.search, layout.dev
+        else:
+            since, until = layout.until(state.step - 1) + layout.own, layout.until(state.step)
+        left = (until - spent) / question
+        if split == "dev" and sum(map(len, missing.values())) <= left:  # everybody all of it
             return {id: tuple(sorted(rows)) for id, rows in missing.items() if rows}
         counts = {id: len(rows) for id, rows in missing.items()}
+        allowance = max(left, (until - since) / question)
         chosen, block = choose_look(abilities, counts, left, allowance)
         order = order_questions(state, split)
         return {id: tuple([q for q in order if q in missing[id]][:block]) for id in chosen}

@@ -99,9 +99,11 @@ def plan_next(state: RunState, cache: PlannerCache | None = None) -> Work:
         return _plan_gate(state)
     if not state.sizes["train"]:  # nothing to search: `opro eval` scores instructions as they are
         return _plan_test(state, list(state.candidates.values()))
-    if state.looks:
-        return _plan_looks(state)
-    cache = cache or PlannerCache()
+    return _plan_looks(state) if state.looks else _plan_search(state, cache or PlannerCache())
+
+
+def _plan_search(state: RunState, cache: PlannerCache) -> Work:
+    """Ask every candidate everything, but for those that lose the race of their step."""
     open_train: list[Question] = []
     for candidate in _list_unfinished(state):
         if (estimate := _find_estimate_if_lost(state, candidate, cache)) is not None:

@@ -259,6 +259,9 @@ class Runner:
         if asks_optimizer and "optimizer" not in self.state.checked:
             checks.append(self._calls.preflight("optimizer"))
         work = self.plan(self.state, self._planned)
+        if isinstance(work, Look):
+            self._record(Looked(read_clock(), **asdict(work)))
+            work = self.plan(self.state, self._planned)
         if isinstance(work, Evaluate):
             checks.append(self._check_scorer(work.questions[:FIRST_QUESTIONS]))
         # Both are waited for, whatever becomes of the other: an answer that is paid for is kept.

@@ -82,11 +82,11 @@ def judge(
         return Verdict("not_distinguishable", NO_SEARCH, headline=NO_SEARCH)
     if best is start:
         return Verdict("not_distinguishable", _explain_start(state))
-    if not affords_test(state, everything=False):
-        return Verdict(None, describe_untested(state))
     comparison = compare_candidates(start, best, side_by_side=state.interleaves)
     if comparison is None:
-        return Verdict(None, "the scorer refused every test question")
+        affords = affords_test(state, everything=False)
+        refused = "the scorer refused every test question"
+        return Verdict(None, refused if affords else describe_untested(state))
     outcome: Judgement = "not_distinguishable"
     if comparison.p_value < ALPHA:
         outcome = "improved" if comparison.difference > 0 else "worse"

@@ -1,21 +1,21 @@
 """Who is asked next, and how many questions: short looks for many, long looks for few.
 
 Candidates are ranked by the chance that they are abler than the leader. One whose chance is below
-`RULED_OUT` is asked no more. Without a budget all others go on, BLOCK questions at a time. Under a
-budget a look goes to the best of them: to half at first, and to fewer the more of the allowance is
-spent, down to two (the halving of Z. Karnin, T. Koren and O. Somekh, ICML 2013, made gradual).
+`RULED_OUT` is asked no more. A look goes to the best of the others: to half at first, and to fewer
+the more of the allowance is spent, down to two (the halving of Z. Karnin, T. Koren and O. Somekh,
+ICML 2013, made gradual). Ranked by that chance, and not by the mean, one that was asked little may
+come before one that was asked much and found wanting, as in top-two sampling (D. Russo, 2020).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from opro_cli.core.racing.abilities import Ability
 from opro_cli.core.racing.standings import measure_lead
 
 BLOCK = 10
-"""Questions of a look without a budget, and the most of one look under a budget."""
+"""Questions of a look at most, for one candidate."""
 RULED_OUT = 0.01
 """A candidate with a lower chance to be abler than the leader is asked no more."""
 LOOKS = 8
@@ -27,8 +27,8 @@ LEAST_CALLS = 8
 def choose_look(
     abilities: Mapping[str, Ability],
     open_questions: Mapping[str, int],
-    left: float = math.inf,
-    allowance: float = math.inf,
+    left: float,
+    allowance: float,
 ) -> tuple[list[str], int]:
     """Return who is asked next, best first, and how many questions each; nobody if it is over.
 
@@ -40,17 +40,12 @@ def choose_look(
     """
     if not abilities or left < 1:
         return [], 0
-    leader = max(abilities.values())
-    lead = {
-        each: 9.0 if own is leader else -measure_lead(leader, own)
-        for each, own in abilities.items()
-    }
-    running = [each for each, z in lead.items() if open_questions[each] and z > _OUT]
-    if not running or (len(running) == 1 and lead[running[0]] == 9.0):
+    leader = max(abilities, key=lambda each: abilities[each].ability)
+    lead = {each: measure_lead(own, abilities[leader]) for each, own in abilities.items()}
+    running = [each for each, z in lead.items() if z > _OUT and open_questions[each]]
+    if running in ([], [leader]):
         return [], 0
-    running.sort(key=lambda each: -lead[each])
-    if math.isinf(left):
-        return running, BLOCK
+    running.sort(key=lambda each: (each != leader, -lead[each]))
     share = left / allowance
     width = max(2, round(len(running) / 2 * share * share))
     block = max(allowance / LOOKS, LEAST_CALLS) / min(width, len(running))

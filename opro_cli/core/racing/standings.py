@@ -10,7 +10,7 @@ for them. Everyone is asked in one order, so two candidates mostly differ on the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.racing.abilities import Ability, Prior
@@ -110,7 +110,9 @@ def learn_eases(sheets: Sequence[Sheet], questions: int) -> Eases:
     return Eases(eases, Prior(mean, variance))
 
 
-def _improve(own: float, mean: float, variance: float, others) -> tuple[float, float]:
+def _improve(
+    own: float, mean: float, variance: float, others: Iterable[tuple[float, float]]
+) -> tuple[float, float]:
     """Return a step of Newton's method towards the most likely value, and its variance."""
     surplus, known = (mean - own) / variance, 1 / variance
     for other, score in others:

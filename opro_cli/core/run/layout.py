@@ -56,10 +56,13 @@ class Layout:
 
 
 def count_spent(state: RunState) -> int:
-    """Count the calls answered so far, without those of test."""
+    """Count the answers of models so far, without those of test.
+
+    Those from the answer cache count too: a run asks the same whatever the cache happens to have.
+    """
     everyone = [*state.candidates.values(), *state.baselines.values(), *state.again.values()]
     test = sum(len(each.answers["test"].by_question) for each in everyone)
-    calls = sum(spend.calls for spend in state.spend.values())
+    calls = sum(spend.calls + spend.cached for spend in state.spend.values())
     return calls - test * state.calls_per_question
 
 
@@ -76,11 +79,10 @@ def affords_test(state: RunState, *, everything: bool) -> bool:
     return count_test(state, everything=everything) <= state.most_calls - count_spent(state)
 
 
-def lay_out(state: RunState) -> Layout | None:
-    """Lay out what a budget of calls buys; None without one."""
-    most, search, sizes = state.most_calls, state.search, state.sizes
-    if most is None:
-        return None
+def lay_out(state: RunState) -> Layout:
+    """Lay out what a budget of calls buys; all that there is, where it was taken away since."""
+    most = state.count_everything() if state.most_calls is None else state.most_calls
+    search, sizes = state.search, state.sizes
     test = next(
         (
             cost
@@ -115,6 +117,7 @@ def _expect_step(state: RunState) -> tuple[float, float]:
         asks = 0 if state.search.candidates else wanted
         return float(asks), float(wanted)
     joined = len(state.candidates) - len(state.of_step(0))
-    calls = state.spend_of("optimizer").calls - state.probed.get("optimizer", 0)
+    spend = state.spend_of("optimizer")
+    calls = spend.calls + spend.cached - state.probed.get("optimizer", 0)
     calls -= len(state.checked & {"optimizer"})
     return max(0, calls) / state.step, max(1.0, joined / state.step)

@@ -42,6 +42,7 @@ from opro_cli.core.run.events import (
     Retried,
     SessionEnded,
     SessionStarted,
+    Span,
     StepPlanned,
     TestUsed,
     Uncounted,
@@ -326,18 +327,18 @@ class RunState:
         candidate.answers["train"].estimate = Estimate(event.mean, interval)
 
     def _apply_looked(self, event: Looked) -> None:
-        if not self.looks or event.step not in (self.step, self.step + 1) or self.race_is_over:
+        if not self.can_look or event.step not in (self.step, self.step + 1) or self.race_is_over:
             raise IllegalEvent(f"a look at step {event.step} after step {self.step}")
-        for split, spans in (("train", event.train), ("dev", event.dev)):
-            for id, (mean, low, high) in spans.items():
-                if id not in self.candidates or not 0.0 <= low <= mean <= high <= 1.0:
-                    raise IllegalEvent(f"an estimate of {mean:g} for {id}")
+        for id, (mean, low, high) in (*event.train.items(), *event.dev.items()):
+            if id not in self.candidates or not 0.0 <= low <= mean <= high <= 1.0:
+                raise IllegalEvent(f"an estimate of {mean:g} for {id}")
         asked = [question for questions in event.asked.values() for question in questions]
         if not {*event.asked, *event.finalists} <= self.candidates.keys():
             raise IllegalEvent("a look at a candidate that is unknown")
         if not all(0 <= question < self.sizes[event.split] for question in asked):
             raise IllegalEvent(f"a look at no question of {event.split}")
-        for split, spans in (("train", event.train), ("dev", event.dev)):
+        spans_of: dict[Split, dict[str, Span]] = {"train": event.train, "dev": event.dev}
+        for split, spans in spans_of.items():
             for id, (mean, low, high) in spans.items():
                 estimate = Estimate(mean, Interval(low, high), self.sizes[split])
                 self.candidates[id].answers[split].estimate = estimate
@@ -482,14 +483,38 @@ class RunState:
     def looks(self) -> bool:
         """Candidates are raced from the first one on, by looks that grow (loop/looks).
 
-        A run that began before journal format 9, `eval_interval` and pruning race against full
-        answer sheets, and so a race estimates shares of right answers alone.
+        So a budget is spent that does not buy the whole search. A run keeps to what it began with,
+        however its budget is changed.
+        """
+        if self.look is not None:
+            return True
+        is_short = self.most_calls is not None and self.most_calls < self.count_everything()
+        return self.can_look and is_short and not self.has_answers()
+
+    @property
+    def can_look(self) -> bool:
+        """Looks are possible: they estimate shares of right answers.
+
+        Runs that began before journal format 9, those with `eval_interval`, and pruning need full
+        answer sheets.
         """
         search = self.search
         raced = bool(search.racing) and search.rules != "paper" and self.scale == SHARE
         plain = search.eval_interval is None and search.strategy != PRUNE
         searches = search.steps > 0 and self.sizes["train"] > 0
         return raced and plain and searches and self.began_with(9)
+
+    def count_everything(self) -> int:
+        """Count the calls of the whole search, as if every proposal were new and nobody stopped."""
+        search, sizes = self.search, self.sizes
+        starts = len(search.initial_instructions)
+        per_step = len(search.candidates or ()) or search.candidates_per_step
+        tried = search.steps * per_step
+        train = (starts + tried) * sizes["train"]
+        dev = (starts + min(search.finalists, tried)) * sizes["dev"]
+        test = (2 + len(self.baselines) + bool(search.noise_check)) * sizes["test"]
+        proposals = search.steps * (search.candidates_per_step + search.ask_again) + 1
+        return (train + dev + test) * self.calls_per_question + proposals
 
     @property
     def race_is_over(self) -> bool:
