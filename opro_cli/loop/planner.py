@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from opro_cli.core.racing.race import Race
 from opro_cli.core.run.candidates import Candidate, Estimate
 from opro_cli.core.run.gate import draw_test_order, is_gate, read_gate
+from opro_cli.core.run.layout import affords_test
 from opro_cli.core.run.selection import (
     Memo,
     find_baseline,
@@ -20,6 +21,7 @@ from opro_cli.core.run.selection import (
 from opro_cli.core.run.state import AGAIN, RunState, is_again
 from opro_cli.core.scale import SHARE
 from opro_cli.core.task.example import Split
+from opro_cli.loop.looks import Look, decide_look, list_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Finish:
     """Nothing is left to ask."""
 
 
-Work = Propose | Evaluate | Stop | Finish
+Work = Propose | Evaluate | Stop | Look | Finish
 
 
 @dataclass(slots=True)
@@ -97,7 +99,11 @@ def plan_next(state: RunState, cache: PlannerCache | None = None) -> Work:
         return _plan_gate(state)
     if not state.sizes["train"]:  # nothing to search: `opro eval` scores instructions as they are
         return _plan_test(state, list(state.candidates.values()))
-    cache = cache or PlannerCache()
+    return _plan_looks(state) if state.looks else _plan_search(state, cache or PlannerCache())
+
+
+def _plan_search(state: RunState, cache: PlannerCache) -> Work:
+    """Ask every candidate everything, but for those that lose the race of their step."""
     open_train: list[Question] = []
     for candidate in _list_unfinished(state):
         if (estimate := _find_estimate_if_lost(state, candidate, cache)) is not None:
@@ -112,6 +118,21 @@ def plan_next(state: RunState, cache: PlannerCache | None = None) -> Work:
     if open_dev:
         return Evaluate(open_dev)
     if state.is_searching:
+        return propose_missing(state, ())
+    return Finish() if is_untried(state) else _evaluate_unseen(state)
+
+
+def _plan_looks(state: RunState) -> Work:
+    """Race in looks: answer the present one, then decide the next, or ask for proposals."""
+    questions = tuple(Question(each.id, split, index) for each, split, index in list_open(state))
+    if state.proposals.arrived:
+        return propose_missing(state, questions)
+    if questions:
+        return Evaluate(questions)
+    look = decide_look(state)
+    if look is not None:
+        return look
+    if not state.race_is_over:
         return propose_missing(state, ())
     return Finish() if is_untried(state) else _evaluate_unseen(state)
 
@@ -258,12 +279,14 @@ def _asks_for_several(state: RunState) -> bool:
 
 
 def _evaluate_unseen(state: RunState) -> Work:
-    open_dev = _list_open_questions(state, select_finalists(state), "dev")
+    open_dev = () if state.looks else _list_open_questions(state, select_finalists(state), "dev")
     if open_dev:
         return Evaluate(open_dev)
     best, start = find_winner(state), find_baseline(state)
     if best is None or start is None:
         raise AssertionError("every candidate has its train answers here, so one is best")
+    if not affords_test(state, everything=False):
+        return Finish()
     return _plan_test(state, select_compared(state, start, best))
 
 

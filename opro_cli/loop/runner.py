@@ -7,7 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from opro_cli import __version__
@@ -20,6 +20,7 @@ from opro_cli.core.racing.race import BLOCK
 from opro_cli.core.run.events import (
     Answered,
     Event,
+    Looked,
     Probed,
     Proposed,
     Pruned,
@@ -39,6 +40,7 @@ from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import BudgetReached, DoubtfulAnswers, JournalError, OproError
 from opro_cli.loop.first_answers import FIRST_ANSWERS, FirstAnswers
 from opro_cli.loop.levels import draw_level
+from opro_cli.loop.looks import Look
 from opro_cli.loop.planner import (
     Evaluate,
     Finish,
@@ -155,6 +157,7 @@ class Runner:
         task = self.settings.task
         self._first = FirstAnswers(task, self.examples, list(self.first_answers))
         self._knows_first = bool(self.first_answers) or not self.state.has_answers()
+        self.state.most_calls = self.settings.budget.calls
         view = SearchView(
             self.state,
             self.examples["train"],
@@ -263,6 +266,9 @@ class Runner:
         if asks_optimizer and "optimizer" not in self.state.checked:
             checks.append(self._calls.preflight("optimizer"))
         work = self.plan(self.state, self._planned)
+        if isinstance(work, Look):
+            self._record(Looked(read_clock(), **asdict(work)))
+            work = self.plan(self.state, self._planned)
         if isinstance(work, Evaluate):
             checks.append(self._check_scorer(work.questions[:FIRST_QUESTIONS]))
         # Both are waited for, whatever becomes of the other: an answer that is paid for is kept.
@@ -307,9 +313,12 @@ class Runner:
             self._turn.clear()
             work = self.plan(self.state, self._planned)
             match work:
-                case Stop(candidate, (mean, interval)):
+                case Stop(candidate, (mean, interval, _)):
                     at = read_clock()
                     self._record(Pruned(at, candidate, mean, interval.low, interval.high))
+                    continue
+                case Look():
+                    self._record(Looked(read_clock(), **asdict(work)))
                     continue
                 case Propose():
                     if self._gave_up:

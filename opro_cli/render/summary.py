@@ -313,6 +313,8 @@ def _describe_choice(result: Data) -> str:
     if (choice["first"], choice["step"]) != (best["instruction"], best["step"]):
         return ""
     share, splits = formats.format_share(choice["share"]), result["chosen_by"].replace("+", " and ")
+    if choice.get("estimated"):
+        return f"chosen by estimates on {splits}: better than the start prompt with chance {share}"
     return f"chosen on {splits}: better than the start prompt in {share} of resamples"
 
 

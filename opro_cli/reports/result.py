@@ -10,7 +10,7 @@ from typing import Any
 from opro_cli.core.labels import ClosedSet
 from opro_cli.core.run.candidates import Candidate, Score
 from opro_cli.core.run.cheapest import prunes
-from opro_cli.core.run.deciding import LEAST_SHARE, Decision, get_basis
+from opro_cli.core.run.deciding import Decision, get_basis
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.selection import (
     decide,
@@ -127,7 +127,8 @@ def serialize_choice(decision: Decision | None) -> dict[str, Any]:
             "first": decision.first.instruction,
             "step": decision.first.step,
             "share": decision.share,
-            "needed": LEAST_SHARE,
+            "needed": decision.needed,
+            **({"estimated": True} if decision.estimated else {}),
         }
     }
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.deciding import name_basis
+from opro_cli.core.run.layout import affords_test, count_test
 from opro_cli.core.run.selection import decide
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE, Scale
@@ -83,7 +84,9 @@ def judge(
         return Verdict("not_distinguishable", _explain_start(state))
     comparison = compare_candidates(start, best, side_by_side=state.interleaves)
     if comparison is None:
-        return Verdict(None, "the scorer refused every test question")
+        affords = affords_test(state, everything=False)
+        refused = "the scorer refused every test question"
+        return Verdict(None, refused if affords else describe_untested(state))
     outcome: Judgement = "not_distinguishable"
     if comparison.p_value < ALPHA:
         outcome = "improved" if comparison.difference > 0 else "worse"
@@ -96,12 +99,26 @@ def judge(
     return Verdict(outcome, _write_sentence(comparison, outcome, use), comparison)
 
 
+def describe_untested(state: RunState) -> str:
+    """Say that the budget leaves no calls for test."""
+    cost = count_test(state, everything=False)
+    return (
+        f"budget.calls {state.most_calls:,} leaves fewer than the {cost:,} calls that the test "
+        "questions take, so no gain is claimed"
+    )
+
+
 def _explain_start(state: RunState) -> str:
     """Return why the start prompt is the winner."""
     decision = decide(state)
     if decision is None:
         return "no candidate was scored"
     where = name_basis(decision.basis)
+    if decision.share is not None and decision.estimated:
+        return (
+            "no candidate beats the start prompt reliably: the chance that the best one does is "
+            f"{format_share(decision.share)} by what was asked of {where}"
+        )
     if decision.share is None:
         return f"no candidate did better than the start prompt on {where}"
     return (

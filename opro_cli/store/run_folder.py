@@ -19,6 +19,7 @@ from opro_cli.core.scale import Scale
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.schema import read_section
 from opro_cli.core.settings.settings import (
+    BudgetSettings,
     OptimizerSettings,
     ScorerSettings,
     SearchSettings,
@@ -252,19 +253,21 @@ def read_run_start(folder: Path) -> RecordedRun:
     task = _read_section(folder, identity, "task", TaskSettings)
     scorer = _read_section(folder, identity, "scorer", ScorerSettings)
     _read_section(folder, identity, "optimizer", OptimizerSettings)
+    state = RunState.at_start(
+        search,
+        examples,
+        task,
+        Scale(**identity.get("scale", {})),
+        repeats=scorer.repeats,
+    )
+    state.most_calls = _read_section(folder, identity, "budget", BudgetSettings).calls
     return RecordedRun(
         name=folder.resolve().name,
         folder=str(folder),
         settings=_add_defaults(identity["settings"]),
         identity=identity,
         examples=examples,
-        state=RunState.at_start(
-            search,
-            examples,
-            task,
-            Scale(**identity.get("scale", {})),
-            repeats=scorer.repeats,
-        ),
+        state=state,
         status="running",
     )
 

@@ -57,10 +57,15 @@ class Score:
 
 
 class Estimate(NamedTuple):
-    """The score on all questions of a candidate that was stopped early, with its 95 % interval."""
+    """The score on all questions of a candidate that was stopped early, with its 95 % interval.
+
+    Attributes:
+        questions: Their number; 0 in runs that began before journal format 9.
+    """
 
     mean: float
     interval: Interval
+    questions: int = 0
 
 
 class Outcome(NamedTuple):  # made in half the time of a frozen dataclass: a replay makes many

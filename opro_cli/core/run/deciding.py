@@ -12,7 +12,7 @@ from opro_cli.core.run.pairs import list_pairs
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
 from opro_cli.core.stats.groups import compute_design_effect, sum_groups
-from opro_cli.core.stats.intervals import wilson_interval
+from opro_cli.core.stats.intervals import Z_95, wilson_interval
 from opro_cli.core.stats.resamples import measure_win_share
 from opro_cli.core.task.example import Split
 
@@ -23,6 +23,12 @@ LEAST_SHARE = 0.75
 """The share of resamples in which a candidate must beat the start prompt to take its place.
 
 `python -m tests.bench.winners` compares it with others, and with other ways to choose.
+"""
+LEAST_CHANCE = 0.65
+"""The chance that a candidate is better than the start prompt, which it must have to take its place
+where not both were asked everything.
+
+It is less than the share of resamples, since estimates are drawn towards each other already.
 """
 
 
@@ -36,12 +42,19 @@ class Decision:
         first: The prompt with the best score on them.
         share: The share of resamples in which `first` beats `start`; None where none is needed:
             before the end of a search, under rules without this test, and for the start itself.
+        estimated: Not both were asked everything, so `share` is the chance that estimates give.
     """
 
     basis: Basis
     start: Candidate
     first: Candidate
     share: float | None = None
+    estimated: bool = False
+
+    @property
+    def needed(self) -> float:
+        """The share that `first` needs to take the place of `start`."""
+        return LEAST_CHANCE if self.estimated else LEAST_SHARE
 
     @property
     def winner(self) -> Candidate:
@@ -51,7 +64,7 @@ class Decision:
     @property
     def is_unsure(self) -> bool:
         """The first is better than the start prompt, and not reliably."""
-        return self.share is not None and self.share < LEAST_SHARE
+        return self.share is not None and self.share < self.needed
 
 
 def is_resampled(state: RunState) -> bool:
@@ -92,13 +105,13 @@ def measure_mean(candidate: Candidate, basis: Basis | Split) -> float:
             return -math.inf if known is None else known
         return min(1.0, max(0.0, known + measure_handicap(candidate)))
     answers = [candidate.answers[split] for split in list_splits(basis)]
-    n = sum(map(_count, answers))
-    total = sum(each.total() for each in answers)
-    if shown := len(candidate.excluded_rows):
-        total = measure_mean(candidate, "train") * (_count(answers[0]) + shown)
-        total += answers[1].total()
-        n += shown
-    return total / n if n else -math.inf
+    parts = [_sum_up(each) for each in answers]
+    shown = len(candidate.excluded_rows)
+    if shown and answers[0].estimate is None:  # an estimate is one for all rows already
+        count = parts[0][1] + shown
+        parts[0] = measure_mean(candidate, "train") * count, count
+    n = sum(count for _, count in parts)
+    return sum(total for total, _ in parts) / n if n else -math.inf
 
 
 MOST_PEERS = 16
@@ -166,11 +179,40 @@ def _count(answers: Answers) -> int:
     return len(answers.by_question) - answers.excluded
 
 
+def _sum_up(answers: Answers) -> tuple[float, int]:
+    """Return the sum of scores and their number; those expected, where they are estimated."""
+    if answers.estimate is not None and (n := answers.estimate.questions):
+        return answers.estimate.mean * n, n
+    return answers.total(), _count(answers)
+
+
 def measure_sureness(state: RunState, start: Candidate, first: Candidate, basis: Basis) -> float:
     """Return the share of resamples of the questions of a basis in which `first` beats `start`.
 
-    What belongs together is drawn together: a group is resampled as a whole.
+    Where one of them has an estimate it is the chance of a better score, by the estimates. What
+    belongs together is drawn together: a group is resampled as a whole.
     """
+    if is_estimated(start, basis) or is_estimated(first, basis):
+        spread = math.hypot(_measure_spread(start, basis), _measure_spread(first, basis))
+        lead = measure_mean(first, basis) - measure_mean(start, basis)
+        return math.erfc(-lead / max(spread, 1e-9) / math.sqrt(2)) / 2
     pairs = list(list_pairs(start, first, list_splits(basis)))
     sums = sum_groups([pair.difference for pair in pairs], [pair.group for pair in pairs])
     return measure_win_share(sums, state.search.seed)
+
+
+def is_estimated(candidate: Candidate, basis: Basis) -> bool:
+    """Return True if the score on the questions of a basis is partly an estimate."""
+    return any(candidate.answers[split].estimate is not None for split in list_splits(basis))
+
+
+def _measure_spread(candidate: Candidate, basis: Basis) -> float:
+    """Return the standard deviation of an estimated mean; what makes it so is one ability."""
+    spread, n = 0.0, 0
+    for answers in (candidate.answers[split] for split in list_splits(basis)):
+        estimate = answers.estimate
+        if estimate is not None:
+            low, high = estimate.interval.low, estimate.interval.high
+            spread += estimate.questions * (high - low) / 2 / Z_95
+        n += _sum_up(answers)[1]
+    return spread / max(1, n)

@@ -11,9 +11,9 @@ searches that a strategy ends (`ended`), and runs that begin with solutions inst
 has parameters that a server refuses (`parameter_refused`), windows that seem too small
 (`prompts_cut`), and tokens of thoughts (`reasoning_tokens`); 8 has the significance level of the
 verdict (`test_used`), what a probe before the run spent (`probed`), and runs whose winner is chosen
-by train and dev together; 9 has what a proposal was made for (`note`), runs whose exemplars are
-balanced over labels whatever chooses them, and in which a prompt is not asked the train questions
-that it shows as worked examples.
+by train and dev together; 9 has races that need no full answer sheet (`looked`), what a proposal was
+made for (`note`), runs whose exemplars are balanced over labels whatever chooses them, and in which
+a prompt is not asked the train questions that it shows as worked examples.
 """
 
 from __future__ import annotations
@@ -183,6 +183,30 @@ class Pruned(_Record, frozen=True, tag="stopped"):
     high: Number
 
 
+Span = tuple[Number, Number, Number]
+"""The mean score that an estimate expects, and the ends of its 95 % interval."""
+
+
+class Looked(_Record, frozen=True, tag="looked"):
+    """Who is asked which questions next, decided when all questions before it were answered.
+
+    step: that is being raced; the one to come where `joining` is given. asked: questions of `split`
+    by candidate. joining: train questions of every candidate that joins in the step. train, dev:
+    what candidates that were not asked everything are estimated to score, as of now. finalists:
+    those who meet dev, from the first look at it on. over: the race is over, and nobody is asked
+    again before test.
+    """
+
+    step: Count
+    split: Split = "train"
+    asked: dict[str, tuple[Count, ...]] = {}
+    joining: tuple[Count, ...] = ()
+    train: dict[str, Span] = {}
+    dev: dict[str, Span] = {}
+    finalists: tuple[str, ...] = ()
+    over: bool = False
+
+
 class Checked(_Record, frozen=True, tag="checked"):
     """A model answered the tiny call that is made before the first paid question."""
 
@@ -338,6 +362,7 @@ Event = (
     | Answered
     | Refused
     | Pruned
+    | Looked
     | Uncounted
     | InFlight
     | LimitExceeded

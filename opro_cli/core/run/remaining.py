@@ -85,6 +85,9 @@ def estimate_calls_left(state: RunState) -> CallsLeft:
     """Estimate the calls that are likely to come until the run is finished."""
     if is_untried(state):
         return CallsLeft(0.0, float(_count_missing(state, state.of_step(0), "train")))
+    if state.looks and not state.race_is_over:  # which lays out all calls that there are
+        left = max(0, (state.most_calls or 0) - sum(each.calls for each in state.spend.values()))
+        return CallsLeft(float(left), 0.0)
     asked = 1 - _share_of_cache(state)
     if not state.sizes["train"]:
         everyone = state.candidates.values()

@@ -19,13 +19,16 @@ from opro_cli.core.run.deciding import (
     Basis,
     Decision,
     get_basis,
+    is_estimated,
     is_resampled,
     list_splits,
     measure_mean,
     measure_sureness,
 )
+from opro_cli.core.run.layout import affords_test
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
+from opro_cli.core.task.example import Split
 
 Someone = TypeVar("Someone")
 
@@ -183,11 +186,17 @@ def choose_exemplars(
         known, everyone = Memo(), shown
         if search.exemplar_choice == "most_wrong_so_far":
             known, everyone = memo or Memo(), list(state.candidates.values())
-        wrong = known.wrong_under(everyone, state.is_done, _list_wrong)
+        # Under looks a candidate may be asked more later on, unless it was asked everything.
+        settled = _is_whole(state) if state.looks else state.is_done
+        wrong = known.wrong_under(everyone, settled, _list_wrong)
         order.sort(key=lambda question: -wrong[question])  # stable: ties stay shuffled
     if labels and (search.exemplar_choice == "random" or state.began_with(9)):
         order = _deal_out(order, labels)
     return tuple(sorted(order[:count]))
+
+
+def _is_whole(state: RunState) -> Callable[[Candidate], bool]:
+    return lambda candidate: state.is_scored(candidate, "train")
 
 
 def _deal_out(order: Iterable[int], labels: Sequence[str]) -> list[int]:
@@ -256,10 +265,22 @@ def select_finalists(state: RunState) -> list[Candidate]:
     """
     if prunes(state):
         return select_pruned(state)
-    scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
-    best = rank([c for c in scored if may_win(state, c)], "train")[: state.search.finalists]
+    if state.look is not None and state.look.finalists:
+        return [state.candidates[id] for id in state.look.finalists]
+    scored = [c for c in state.candidates.values() if _is_ranked(state, c, "train")]
+    best = rank([c for c in scored if may_win(state, c)], "train")
+    best = [c for c in best if _may_be_best(c, best[0])][: state.search.finalists]
     initial = [c for c in state.of_step(0) if c not in best]
     return [*initial, *best]
+
+
+def _may_be_best(candidate: Candidate, first: Candidate) -> bool:
+    """Return False for a candidate that was stopped and cannot be the first, as its interval says.
+
+    Only looks let a candidate that was not asked everything come so far.
+    """
+    estimate = candidate.answers["train"].estimate
+    return estimate is None or estimate.interval.high >= measure_mean(first, "train")
 
 
 def may_win(state: RunState, candidate: Candidate) -> bool:
@@ -277,21 +298,26 @@ def list_rivals(state: RunState) -> tuple[Basis, list[Candidate]]:
     if state.sizes["dev"] and not state.is_searching:
         # `eval_interval` scores others too; they were not good enough on train to be chosen.
         finalists = select_finalists(state)
-        if all(state.is_scored(c, "dev") for c in finalists):
+        if all(_is_ranked(state, c, "dev") for c in finalists):
             return get_basis(state), _rank_scored(state, finalists, get_basis(state))
     return "train", _rank_scored(state, state.candidates.values(), "train")
 
 
 def _rank_scored(state: RunState, candidates: Iterable[Candidate], basis: Basis) -> list[Candidate]:
     splits = list_splits(basis)
-    scored = (c for c in candidates if all(state.is_scored(c, split) for split in splits))
+    scored = (c for c in candidates if all(_is_ranked(state, c, split) for split in splits))
     return rank((c for c in scored if may_win(state, c)), basis)
+
+
+def _is_ranked(state: RunState, candidate: Candidate, split: Split) -> bool:
+    """Return True if a candidate's score on a split counts: with looks an estimate does too."""
+    return (state.is_settled if state.looks else state.is_scored)(candidate, split)
 
 
 def sort_best_first(state: RunState) -> list[Candidate]:
     """Sort all candidates that have their train answers: the winner, the finalists, the others."""
     _, rivals = list_rivals(state)
-    everyone = (c for c in state.candidates.values() if state.is_scored(c, "train"))
+    everyone = (c for c in state.candidates.values() if _is_ranked(state, c, "train"))
     winner = find_winner(state)
     first = [*([winner] if winner else []), *rivals, *rank(everyone, "train")]
     return list({candidate.id: candidate for candidate in first}.values())
@@ -299,6 +325,8 @@ def sort_best_first(state: RunState) -> list[Candidate]:
 
 def is_decided(state: RunState) -> bool:
     """Return True once no answer to come can change the winner."""
+    if state.looks:
+        return state.race_is_over
     if state.is_searching or not all(map(state.is_done, state.candidates.values())):
         return False
     finalists = select_finalists(state) if state.sizes["dev"] else []
@@ -314,7 +342,9 @@ def decide(state: RunState) -> Decision | None:
     start = next((candidate for candidate in rivals if candidate.step == 0), first)
     if first is start or not is_resampled(state) or not is_decided(state):
         return Decision(basis, start, first)
-    return Decision(basis, start, first, measure_sureness(state, start, first, basis))
+    share = measure_sureness(state, start, first, basis)
+    estimated = is_estimated(start, basis) or is_estimated(first, basis)
+    return Decision(basis, start, first, share, estimated)
 
 
 def find_leader(state: RunState) -> Candidate | None:
@@ -359,6 +389,8 @@ def select_compared(state: RunState, start: Candidate, best: Candidate) -> list[
 
 
 def _list_comparable(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:
+    if not affords_test(state, everything=True):
+        return list({each.id: each for each in (start, best)}.values())
     everyone = [start, best, *map(state.get_candidate, state.baselines)]
     if state.search.noise_check:
         everyone.append(state.second_time(start))

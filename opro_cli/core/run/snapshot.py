@@ -19,6 +19,7 @@ from opro_cli.core.leaks.leaks import Leak, LeakFinder
 from opro_cli.core.run.answer_costs import AnswerCosts
 from opro_cli.core.run.candidates import Answers, Candidate, Estimate, Outcome, Proposals
 from opro_cli.core.run.events import (
+    Looked,
     ParameterRefused,
     PromptsCut,
     SessionEnded,
@@ -41,6 +42,7 @@ GIVEN = frozenset(
         "leaks",
         "scale",
         "groups",
+        "most_calls",
     }
 )
 """Attributes of a state that follow from its settings and questions."""
@@ -61,6 +63,7 @@ KEPT = frozenset(
         "prompts_cut",
         "test_use",
         "probed",
+        "look",
     }
 )
 """Attributes that are kept under the same name; events without the name that the journal gives
@@ -167,6 +170,7 @@ class Snapshot:
     search_ended: str = ""
     test_use: dict[str, Any] | None = None
     probed: dict[str, int] = field(default_factory=dict)
+    look: dict[str, Any] | None = None
 
 
 def take_snapshot(state: RunState) -> Snapshot:
@@ -174,6 +178,7 @@ def take_snapshot(state: RunState) -> Snapshot:
     kept = {name: getattr(state, name) for name in KEPT}
     kept["sessions"] = [asdict(session) for session in state.sessions]
     kept["ended"] = asdict(state.ended) if state.ended else None
+    kept["look"] = asdict(state.look) if state.look else None
     kept["test_use"] = asdict(state.test_use) if state.test_use else None
     kept["refused_parameters"] = [asdict(each) for each in state.refused_parameters]
     kept["prompts_cut"] = {role: asdict(each) for role, each in state.prompts_cut.items()}
@@ -206,6 +211,7 @@ def restore(start: RunState, snapshot: Snapshot) -> RunState:
         setattr(state, name, getattr(snapshot, name))
     state.sessions = convert(snapshot.sessions, list[SessionStarted])
     state.ended = convert(snapshot.ended, SessionEnded | None)
+    state.look = convert(snapshot.look, Looked | None)
     state.test_use = convert(snapshot.test_use, TestUsed | None)
     state.refused_parameters = convert(snapshot.refused_parameters, list[ParameterRefused])
     state.prompts_cut = convert(snapshot.prompts_cut, dict[str, PromptsCut])

@@ -33,6 +33,7 @@ from opro_cli.core.run.events import (
     FirstReply,
     InFlight,
     LimitExceeded,
+    Looked,
     ParameterRefused,
     Probed,
     PromptsCut,
@@ -42,6 +43,7 @@ from opro_cli.core.run.events import (
     Retried,
     SessionEnded,
     SessionStarted,
+    Span,
     StepPlanned,
     TestUsed,
     Uncounted,
@@ -49,7 +51,7 @@ from opro_cli.core.run.events import (
 from opro_cli.core.run.pace import Paces
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.scale import SHARE, Scale
-from opro_cli.core.settings.settings import SearchSettings, TaskSettings
+from opro_cli.core.settings.settings import PRUNE, SearchSettings, TaskSettings
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.stats.spending import MOST
 from opro_cli.core.task.example import CUT, SPLITS, Example, Split, is_filtered, list_groups
@@ -101,6 +103,8 @@ class RunState:
         prompts_cut: By role, prompts that a server seems to have cut to its window.
         test_use: The significance level of the verdict, drawn before the first test question.
         probed: By role, calls of the probe before the run, which are among its spend.
+        look: What is asked now in a race without full answer sheets; None before its first look.
+        most_calls: `budget.calls` of this session, by which a race is laid out; None for no end.
     """
 
     def __init__(
@@ -146,6 +150,8 @@ class RunState:
         self.prompts_cut: dict[str, PromptsCut] = {}
         self.test_use: TestUsed | None = None
         self.probed: dict[str, int] = {}
+        self.look: Looked | None = None
+        self.most_calls: int | None = None
         forms = search.initial_forms or (form,) * len(search.initial_instructions)
         for instruction, own in zip(search.initial_instructions, forms, strict=True):
             initial = ProposedText(0, instruction, "", own)
@@ -191,6 +197,8 @@ class RunState:
                 self._refuse(event, len(self.sessions), event.at)
             case Pruned():
                 self._apply_pruned(event)
+            case Looked():
+                self._apply_looked(event)
             case Checked():
                 self.checked.add(event.role)
                 self._spend_of(event.role).add(event)
@@ -269,7 +277,7 @@ class RunState:
         if not 0 <= event.question < self.sizes[event.split]:
             raise IllegalEvent(f"an answer to question {event.question} of {event.split}")
         answers = candidate.answers[event.split]
-        if answers.estimate is not None:
+        if answers.estimate is not None and not self.looks:
             raise IllegalEvent(f"an answer for the stopped candidate {event.candidate}")
         if event.question in answers.shown:
             raise IllegalEvent(f"an answer to question {event.question}, which the prompt shows")
@@ -303,6 +311,7 @@ class RunState:
             cut = ended_early and score is None
             answers.add(event.question, outcome, cut=cut, empty=not event.text.strip())
             answers.costs.add_answer(event, self.repeats)
+            self._drop_estimate(candidate, event.split)
             self._join_again(candidate)
         if not known:
             self.spend["scorer"].add(event)
@@ -314,6 +323,7 @@ class RunState:
         answers = candidate.answers[event.split]
         exclude = self.exclude_refused or self.scale != SHARE  # where 0 is not the worst score
         answers.refuse(event.question, exclude=exclude, session=session, sent=sent)
+        self._drop_estimate(candidate, event.split)
         self._join_again(candidate)
 
     def _apply_pruned(self, event: Pruned) -> None:
@@ -324,6 +334,30 @@ class RunState:
             raise IllegalEvent(f"an estimate of {event.mean:g} in {event.low:g} to {event.high:g}")
         interval = Interval(event.low, event.high)
         candidate.answers["train"].estimate = Estimate(event.mean, interval)
+
+    def _apply_looked(self, event: Looked) -> None:
+        if not self.can_look or event.step not in (self.step, self.step + 1) or self.race_is_over:
+            raise IllegalEvent(f"a look at step {event.step} after step {self.step}")
+        for id, (mean, low, high) in (*event.train.items(), *event.dev.items()):
+            if id not in self.candidates or not 0.0 <= low <= mean <= high <= 1.0:
+                raise IllegalEvent(f"an estimate of {mean:g} for {id}")
+        asked = [question for questions in event.asked.values() for question in questions]
+        if not {*event.asked, *event.finalists} <= self.candidates.keys():
+            raise IllegalEvent("a look at a candidate that is unknown")
+        if not all(0 <= question < self.sizes[event.split] for question in asked):
+            raise IllegalEvent(f"a look at no question of {event.split}")
+        spans_of: dict[Split, dict[str, Span]] = {"train": event.train, "dev": event.dev}
+        for split, spans in spans_of.items():
+            for id, (mean, low, high) in spans.items():
+                estimate = Estimate(mean, Interval(low, high), self.sizes[split])
+                self.candidates[id].answers[split].estimate = estimate
+        self.look = event
+
+    def _drop_estimate(self, candidate: Candidate, split: Split) -> None:
+        """Drop an estimate where all questions are answered now: their score is known."""
+        answers = candidate.answers[split]
+        if answers.estimate is not None and self.is_scored(candidate, split):
+            answers.estimate = None
 
     def _apply_proposed(self, event: Proposed) -> None:
         if event.step != self.step + 1 or not self.is_searching:
@@ -414,8 +448,9 @@ class RunState:
 
     @property
     def is_searching(self) -> bool:
-        """There are steps to come."""
-        return self.step < self.search.steps and not self.search_ended
+        """There are steps to come, as far as the calls of a budget go."""
+        chooses = self.look is not None and (self.look.over or bool(self.look.finalists))
+        return self.step < self.search.steps and not self.search_ended and not chooses
 
     def _close_step(self) -> None:
         self.step += 1
@@ -481,6 +516,48 @@ class RunState:
         A run keeps the plan that it began with, whatever a later opro would ask next.
         """
         return not self.sessions or self.sessions[0].format_version >= format_version
+
+    @property
+    def looks(self) -> bool:
+        """Candidates are raced from the first one on, by looks that grow (loop/looks).
+
+        So a budget is spent that does not buy the whole search. A run keeps to what it began with,
+        however its budget is changed.
+        """
+        if self.look is not None:
+            return True
+        is_short = self.most_calls is not None and self.most_calls < self.count_everything()
+        return self.can_look and is_short and not self.has_answers()
+
+    @property
+    def can_look(self) -> bool:
+        """Looks are possible: they estimate shares of right answers.
+
+        Runs that began before journal format 9, those with `eval_interval`, and pruning need full
+        answer sheets.
+        """
+        search = self.search
+        raced = bool(search.racing) and search.rules != "paper" and self.scale == SHARE
+        plain = search.eval_interval is None and search.strategy != PRUNE
+        searches = search.steps > 0 and self.sizes["train"] > 0
+        return raced and plain and searches and self.began_with(9)
+
+    def count_everything(self) -> int:
+        """Count the calls of the whole search, as if every proposal were new and nobody stopped."""
+        search, sizes = self.search, self.sizes
+        starts = len(search.initial_instructions)
+        per_step = len(search.candidates or ()) or search.candidates_per_step
+        tried = search.steps * per_step
+        train = (starts + tried) * sizes["train"]
+        dev = (starts + min(search.finalists, tried)) * sizes["dev"]
+        test = (2 + len(self.baselines) + bool(search.noise_check)) * sizes["test"]
+        proposals = search.steps * (search.candidates_per_step + search.ask_again) + 1
+        return (train + dev + test) * self.calls_per_question + proposals
+
+    @property
+    def race_is_over(self) -> bool:
+        """A race with looks has come to its end: who wins is decided."""
+        return self.look is not None and self.look.over
 
     @property
     def keeps_going(self) -> bool:
@@ -551,8 +628,12 @@ class RunState:
 
     def is_done(self, candidate: Candidate) -> bool:
         """Return True if all train questions were asked, or the candidate was stopped early."""
-        stopped = candidate.answers["train"].estimate is not None
-        return stopped or self.is_scored(candidate, "train")
+        return self.is_settled(candidate, "train")
+
+    def is_settled(self, candidate: Candidate, split: Split) -> bool:
+        """Return True if the score on a split is known or estimated."""
+        estimated = candidate.answers[split].estimate is not None
+        return estimated or self.is_scored(candidate, split)
 
     def is_step_done(self, step: int) -> bool:
         """Return True if all candidates of a step have joined and are done."""

@@ -213,7 +213,7 @@ class SearchView:
         entry = TrajectoryEntry(candidate.instruction, self.score(candidate))
         if answers.estimate is not None:
             asked = (len(answers.by_question), count)
-            entry = TrajectoryEntry(candidate.instruction, *answers.estimate, asked)
+            entry = TrajectoryEntry(candidate.instruction, *answers.estimate[:2], asked)
         if answers.unreadable and self.state.began_with(6):
             entry = replace(entry, unreadable=answers.unreadable / len(answers.by_question))
         return entry

@@ -1,0 +1,140 @@
+"""How able candidates are, from whatever questions each was asked: no full answer sheet is needed.
+
+The model is G. Rasch's (1960): the chance of a right answer is logistic(ability + ease). Abilities
+are normal around the mean of all candidates, eases normal around 0; both spreads are learnt from
+the answers (empirical Bayes), with a little prior weight while there are few. So a candidate that
+was asked few questions is drawn towards the others, and one that met hard questions is not blamed
+for them. Everyone is asked in one order, so two candidates mostly differ on the same questions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from opro_cli.core.racing.abilities import Ability, Prior
+from opro_cli.core.run.candidates import Estimate
+from opro_cli.core.stats.intervals import Z_95, Interval
+
+Sheet = Sequence[tuple[int, float]]
+"""The scores of a candidate by question, ascending; what is left out of scores is not in it."""
+
+ROUNDS = 8
+"""Alternations between abilities and eases; after them nothing moves that matters."""
+REFERENCE = 48
+"""Candidates from whom eases are learnt: a third early ones, then the latest."""
+WEIGHT = 2.0
+"""Candidates, and questions, that the first guess of a spread is worth."""
+ABILITY_SPREAD, EASE_SPREAD = 0.5, 1.0
+"""The first guesses of the variances of abilities and of eases, in logits squared."""
+LARGEST = 2.0
+"""The largest step of one round, in logits."""
+MODEL_ERROR = 0.02
+"""Standard deviation of the model's mean chance on unasked questions."""
+
+
+@dataclass(slots=True)
+class Eases:
+    """How easy each question is, in logits, and the prior of a candidate's ability."""
+
+    eases: list[float]
+    prior: Prior
+
+    def measure(self, sheet: Sheet) -> Ability:
+        """Return the most likely ability given a candidate's answers, and its variance."""
+        ability, known = self.prior.mean, 1 / self.prior.variance
+        for _ in range(4):  # Newton's method; after four steps nothing moves
+            surplus = (self.prior.mean - ability) / self.prior.variance
+            known = 1 / self.prior.variance
+            for question, score in sheet:
+                chance = 1 / (1 + math.exp(-ability - self.eases[question]))
+                surplus += score - chance
+                known += chance * (1 - chance)
+            ability += min(LARGEST, max(-LARGEST, surplus / known))
+        return Ability(ability, 1 / known)
+
+    def expect(self, ability: Ability, sheet: Sheet, questions: Sequence[int]) -> Estimate:
+        """Return the mean score on all of these questions, answered ones as they were answered.
+
+        The interval is of that mean, not of the accuracy on all questions there are.
+        """
+        known = dict(sheet)
+        sure = math.fsum(known[question] for question in questions if question in known)
+        total = slope = alone = 0.0
+        missing = [question for question in questions if question not in known]
+        for question in missing:
+            chance = 1 / (1 + math.exp(-ability.ability - self.eases[question]))
+            total += chance
+            slope += chance * (1 - chance)
+        alone = slope
+        n = max(1, len(questions))
+        spread = math.sqrt(
+            alone + slope * slope * ability.variance + (MODEL_ERROR * len(missing)) ** 2
+        )
+        mean = (sure + total) / n
+        low = max(sure / n, mean - Z_95 * spread / n)
+        high = min((sure + len(missing)) / n, mean + Z_95 * spread / n)
+        return Estimate(mean, Interval(min(low, mean), max(high, mean)))
+
+
+def learn_eases(sheets: Sequence[Sheet], questions: int) -> Eases:
+    """Learn the eases of all questions, and the prior of abilities, from answers to any of them."""
+    sheets = [sheet for sheet in _select_reference(sheets) if sheet]
+    mean, variance, spread = 0.0, ABILITY_SPREAD, EASE_SPREAD
+    abilities = [0.0] * len(sheets)
+    eases = [0.0] * questions
+    by_question: dict[int, list[tuple[int, float]]] = {}
+    for candidate, sheet in enumerate(sheets):
+        for question, score in sheet:
+            by_question.setdefault(question, []).append((candidate, score))
+    for _ in range(ROUNDS):
+        shifts = 0.0
+        for candidate, sheet in enumerate(sheets):
+            own = abilities[candidate]
+            step, noise = _improve(own, mean, variance, ((eases[q], score) for q, score in sheet))
+            abilities[candidate] = own + step
+            shifts += (own + step - mean) ** 2 + noise
+        if sheets:
+            mean = math.fsum(abilities) / len(abilities)
+        variance = (WEIGHT * ABILITY_SPREAD + shifts) / (WEIGHT + len(sheets))
+        shifts = 0.0
+        for question, answers in by_question.items():
+            own = eases[question]
+            step, noise = _improve(
+                own, 0.0, spread, ((abilities[c], score) for c, score in answers)
+            )
+            eases[question] = own + step
+            shifts += eases[question] ** 2 + noise
+        spread = (WEIGHT * EASE_SPREAD + shifts) / (WEIGHT + len(by_question))
+    return Eases(eases, Prior(mean, variance))
+
+
+def _improve(
+    own: float, mean: float, variance: float, others: Iterable[tuple[float, float]]
+) -> tuple[float, float]:
+    """Return a step of Newton's method towards the most likely value, and its variance."""
+    surplus, known = (mean - own) / variance, 1 / variance
+    for other, score in others:
+        chance = 1 / (1 + math.exp(-own - other))
+        surplus += score - chance
+        known += chance * (1 - chance)
+    return min(LARGEST, max(-LARGEST, surplus / known)), 1 / known
+
+
+def _select_reference(sheets: Sequence[Sheet]) -> Sequence[Sheet]:
+    """Return the candidates with the most answers, earlier ones first among equals."""
+    if len(sheets) <= REFERENCE:
+        return sheets
+    return sorted(sheets, key=lambda sheet: -len(sheet))[:REFERENCE]
+
+
+def chance_above(one: Ability, other: Ability) -> float:
+    """Return the chance that one candidate is abler than the other."""
+    spread = math.sqrt(one.variance + other.variance)
+    return math.erfc((other.ability - one.ability) / spread / math.sqrt(2)) / 2
+
+
+def measure_lead(one: Ability, other: Ability) -> float:
+    """Return by how many standard deviations one candidate is abler than the other."""
+    return (one.ability - other.ability) / math.sqrt(one.variance + other.variance)
