@@ -260,9 +260,13 @@ def _draw_work(work: Work, board: Scoreboard, columns: Columns, room: int) -> li
     if work.proposals:
         return lines + [columns.draw_proposal(text) for text in work.proposals][-room:]
     scored = [(c, board.get_score(c, work.split)) for c in work.candidates]
-    size = columns.sizes[work.split]
+    sizes = [columns.sizes[work.split] - len(c.answers[work.split].shown) for c, _ in scored]
     first_open = next(
-        (i for i, (_, s) in enumerate(scored) if s is None or (s.n < size and not s.estimated)),
+        (
+            index
+            for index, ((_, score), size) in enumerate(zip(scored, sizes, strict=True))
+            if score is None or (score.n < size and not score.estimated)
+        ),
         len(scored),
     )
     start = max(0, min(first_open, len(scored) - room))

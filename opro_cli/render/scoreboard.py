@@ -68,7 +68,7 @@ class Columns:
         lines: int = 1,
     ) -> list[Text]:
         """Return a candidate, its instruction on at most `lines` lines."""
-        size = self.sizes[split]
+        size = self.sizes[split] - len(candidate.answers[split].shown)
         cells = self._cells(
             format_mean(score.mean, self.scale, estimated=score.estimated) if score else "-",
             format_bounds(score.interval.low, score.interval.high) if score else "",

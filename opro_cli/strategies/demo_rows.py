@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.draws import Random
+from opro_cli.core.labels import is_same_label
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.view import SearchView
 from opro_cli.core.task.prompt import GOLD, Demo
@@ -81,6 +82,6 @@ def find_replies(view: SearchView, candidates: Sequence[Candidate]) -> dict[int,
             if row in found or outcome.score != 1.0:
                 continue
             reply = (view.read_reply(candidate.id, "train", row) or "").strip()
-            if reply and reply != view.train[row].split_golds()[0].target.strip():
+            if reply and not is_same_label(reply, view.train[row].split_golds()[0].target):
                 found[row] = candidate.id, reply
     return dict(sorted(found.items()))

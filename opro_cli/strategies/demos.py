@@ -68,12 +68,13 @@ class DemosStrategy(Strategy):
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:  # noqa: ARG002
         """Return new prompts, as many as a step has; end the search where no other can be drawn."""
-        options: DemosOptions = view.options
+        # Within another strategy the options are that one's.
+        options = view.options if isinstance(view.options, DemosOptions) else DemosOptions()
         shown_as = {"both": (False, True), "text": (False,), "turns": (True,)}[options.shown_as]
         composer = Composer.prepare(
             view,
             most=options.most,
-            room=self._measure_room(view),
+            room=self._measure_room(view, options),
             replies={"both": (False, True), "gold": (False,), "replies": (True,)}[options.answers],
             turns=shown_as if self.turns and view.format.chat is None else (False,),
         )
@@ -91,9 +92,9 @@ class DemosStrategy(Strategy):
         """Return nothing: no model is asked."""
         return ()
 
-    def _measure_room(self, view: SearchView) -> int:
+    def _measure_room(self, view: SearchView, options: DemosOptions) -> int:
         """Return the characters that the examples of a prompt may have together."""
-        room = CHARACTERS if view.options.characters is None else view.options.characters
+        room = CHARACTERS if options.characters is None else options.characters
         if self.tokens is None:
             return room
         question = max(len(example.input) for example in view.train)

@@ -78,7 +78,9 @@ class PlaceStrategy(Strategy):
 
     def _move(self, view: SearchView, candidate: Candidate) -> list[Prompt]:
         prompt = _read(candidate)
-        allowed = [each for each in view.options.positions if self.roles or each != "system"]
+        # Within another strategy the options are that one's.
+        options = view.options if isinstance(view.options, PlaceOptions) else PlaceOptions()
+        allowed = [each for each in options.positions if self.roles or each != "system"]
         layouts = list_layouts(prompt, view.format, allowed, roles=self.roles)
         return [replace(prompt, layout=layout) for layout in layouts]
 

@@ -357,7 +357,7 @@ def test_groups_are_shown_once() -> None:
 def test_of_several_replies_the_one_under_the_better_prompt_is_shown() -> None:
     run = new_run()
     view = view_of(run)
-    texts = {("b", "train", 0): "+ it is", ("a", "train", 0): "+ surely", ("a", "train", 1): "-"}
+    texts = {("b", "train", 0): "+ it is", ("a", "train", 0): "+ surely", ("a", "train", 1): "+."}
     view.read_reply = lambda *key: texts.get(key)
     candidates = []
     for id in ("b", "a"):
@@ -365,8 +365,8 @@ def test_of_several_replies_the_one_under_the_better_prompt_is_shown() -> None:
         for question in (0, 1, 2):
             candidate.answers["train"].add(question, Outcome("+", float(question < 2)))
         candidates.append(candidate)
-    assert view.train[1].target == "+"
-    assert find_replies(view, candidates) == {0: ("b", "+ it is"), 1: ("a", "-")}
+    assert view.train[1].target == "+"  # which "+." says, and no more
+    assert find_replies(view, candidates) == {0: ("b", "+ it is")}
 
 
 def test_the_bases_are_the_best_instructions_and_none() -> None:

@@ -209,7 +209,8 @@ class SearchView:
         )
 
     def _build_entry(self, candidate: Candidate) -> TrajectoryEntry:
-        answers, count = candidate.answers["train"], self.state.sizes["train"]
+        answers = candidate.answers["train"]
+        count = self.state.sizes["train"] - len(answers.shown)
         entry = TrajectoryEntry(candidate.instruction, self.score(candidate))
         if answers.estimate is not None:
             asked = (len(answers.by_question), count)
