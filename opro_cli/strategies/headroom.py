@@ -182,7 +182,7 @@ class HeadroomStrategy(Strategy):
 
     def __init__(self, kinds: Sequence[Kind], inner: Strategy, proposals: int) -> None:
         self.kinds, self.inner, self.proposals = tuple(kinds), inner, proposals
-        self.Options, self.needs = inner.Options, inner.needs
+        self.Options, self.needs, self.halves = inner.Options, inner.needs, inner.halves
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
         """Return all of them in the first step, and end the search in the second."""
