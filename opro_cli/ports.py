@@ -175,11 +175,14 @@ class Strategy(Protocol):
         Options: A frozen dataclass with a default for each key of `search.options`, which
             `view.options` is then an instance of; None for a strategy that gets them as they are.
         needs: What must be kept for it.
+        halves: It shows 0.5 ** `view.times_shortened` of what it would, where a request was too
+            long for the optimizer; else exemplars and past prompts are left out for it.
     """
 
     name: str
     Options: type[Any] | None = None
     needs: frozenset[Need] = frozenset()
+    halves: bool = False
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
         """Return the proposals of a step, in the order of its samples, or end the search.

@@ -168,6 +168,7 @@ class Runner:
             self._planned.exemplars,
             list_train_labels(task.answer, task.evaluator, self.examples),
             kept=self.remarks,
+            halves=self.strategy.halves,
         )
         self._proposing = Proposing(self._calls, self.strategy, view)
 

@@ -134,6 +134,7 @@ def _estimate_role(
         prompt = round(size / bytes_a_token)
         completion = round(count * share * model.reply_limit)
         usd = None if price is None else (prompt * price.input + completion * price.output) / 1e6
+        usd = usd if count else 0.0  # whatever it would cost
         row[kind] = {
             "calls": count,
             "prompt_tokens": prompt,

@@ -174,7 +174,7 @@ class _Around(Strategy):
 
     def __init__(self, inner: Strategy) -> None:
         self.inner, self.name = inner, inner.name
-        self.Options, self.needs = inner.Options, inner.needs
+        self.Options, self.needs, self.halves = inner.Options, inner.needs, inner.halves
 
     def read(self, reply: str, ask: Ask, *, cut: bool = False) -> Sequence[Content | str]:
         """Return the candidates that the other strategy reads in a reply."""

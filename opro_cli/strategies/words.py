@@ -58,6 +58,7 @@ class WordedStrategy(Strategy):
     """
 
     needs = SHOWN
+    halves = True
     words: str = ""
     answer: str = ""
     failures: int = 6

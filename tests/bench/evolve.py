@@ -3,8 +3,9 @@
     python -m tests.bench.evolve [SEED ...]
 
 Each search starts from three prompts of two or three sentences, written before any was scored (but
-for two of navigate's), and recombines their sentences for six steps of four. The figures are of the test rows: the winner
-against the best of the three, chosen by train and dev. A run takes some 20 seconds on one core.
+for two of navigate's), and recombines their sentences for six steps of four. The figures are of the
+test rows: the winner against the best of the three, chosen by train and dev. A run takes some 20
+seconds on one core.
 """
 
 from __future__ import annotations

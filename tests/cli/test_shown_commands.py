@@ -28,6 +28,7 @@ SKIPPED = {
     ("problems.md", "sweep table2.yaml"): "takes minutes: tests/sweep/test_problem_tables.py",
     ("problems.md", "diff regression-sweep"): "reads the sweep above",
     ("sweeps.md", "sweep grid.yaml --engine ray"): "needs a cluster: tests/sweep",
+    ("meta-prompt.md", "check mine.yaml"): "no embedded optimizer: tests/cli/test_policies.py",
     ("prompts.md", "prompt support"): "run on the page's own files: test_prompts_page",
     ("prompts.md", "apply support"): "run on the page's own files: test_prompts_page",
 }

@@ -15,11 +15,12 @@ from opro_cli.core.run.events import Event, Proposed
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Draft, End, SearchView
 from opro_cli.core.settings.read import read_options
-from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.settings.settings import PriceSettings, SearchSettings
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.core.task.prompt import Demo, Prompt, encode_form
 from opro_cli.errors import ConfigError
 from opro_cli.loop.runner import Runner
+from opro_cli.reports.costs import estimate_costs
 from opro_cli.strategies.evolve import CROSSOVER, MUTATIONS, EvolveOptions, EvolveStrategy
 from opro_cli.strategies.words import RewriteAsk
 from opro_cli.testing.session import MemoryJournal, ScriptedModel, describe, make_examples
@@ -193,3 +194,12 @@ async def test_a_run_without_an_optimizer_ends_the_same_wherever_it_is_cut() -> 
         rest = new_run(events[:cut])
         await finish(rest)
         assert describe(rest) == describe(whole), cut
+
+
+def test_its_costs_are_the_scorers_alone() -> None:
+    settings = wiring.fill_in_new(read_plain(config()))
+    price = PriceSettings(input=1.0, output=2.0)
+    strategy = wiring.build_strategy(settings)
+    costs = estimate_costs(settings, make_examples(), strategy, {"scorer": price})
+    assert costs["roles"]["optimizer"]["at_most"]["calls"] == 0
+    assert costs["total"]["at_most"]["usd"] == costs["roles"]["scorer"]["at_most"]["usd"] > 0

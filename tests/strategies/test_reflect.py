@@ -192,9 +192,14 @@ def test_after_stagnation_the_parent_comes_from_the_front() -> None:
 def test_less_is_shown_after_a_request_that_was_too_long() -> None:
     replies = {("a", n): "why " * 200 for n in range(6)}
     view = view_of(sheets={"a": (0,) * 6}, replies=replies)
-    before = len(ask_all(view)[0].messages[0].content)
-    assert view.shorten()
-    assert len(ask_all(view)[0].messages[0].content) < before / 2
+    view.halves = ReflectStrategy.halves
+    whole = len(ask_all(view)[0].messages[0].content)
+    said = []
+    while shown := view.shorten():
+        said.append(shown)
+    assert said[0] == "1/2 of what it should show of failures and past prompts"
+    assert [each[:4] for each in said] == ["1/2 ", "1/4 ", "1/8 ", "1/16"]
+    assert len(ask_all(view)[0].messages[0].content) < whole / 2
 
 
 @pytest.mark.parametrize(

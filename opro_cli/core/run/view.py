@@ -20,6 +20,9 @@ from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import Example, Message, Split
 from opro_cli.core.task.prompt import Content, MetaPromptMaterial, PromptFormat, TrajectoryEntry
 
+MOST_HALVINGS = 4
+"""Times that a request which is too long is made shorter."""
+
 ReadReply = Callable[[str, Split, int], str | None]
 """The scorer's reply by candidate, split and question; None where none was kept."""
 
@@ -106,7 +109,9 @@ class SearchView:
         most_exemplars: None for as many as `search.exemplars` says.
         most_past: Candidates of the trajectory; None for as many as `search.history` says.
         kept: What is known of replies beside their grade.
-        times_shortened: How often `shorten` was called, for strategies that show other things.
+        halves: The strategy shows other things, too, and half as much of them each time that a
+            request was too long.
+        times_shortened: How often that was.
     """
 
     state: RunState
@@ -120,6 +125,7 @@ class SearchView:
     most_exemplars: int | None = None
     most_past: int | None = None
     kept: KeptReplies = field(default_factory=KeptReplies)
+    halves: bool = False
     times_shortened: int = 0
 
     @property
@@ -163,7 +169,8 @@ class SearchView:
         Returns:
             What is shown, for people; "" where there is no less to show.
         """
-        self.times_shortened += 1
+        if self.halves:
+            return self._halve()
         if shown := len(self.exemplars()):
             self.most_exemplars = shown // 2
             return f"{shown // 2} of {shown} exemplars (search.exemplars)"
@@ -171,6 +178,14 @@ class SearchView:
             self.most_past = past // 2
             return f"no exemplars and {past // 2} of {past} past prompts (search.history)"
         return ""
+
+    def _halve(self) -> str:
+        if self.times_shortened == MOST_HALVINGS:
+            return ""
+        self.times_shortened += 1
+        self.most_exemplars = len(self.exemplars()) // 2
+        self.most_past = max(1, len(self.trajectory()) // 2)
+        return f"1/{2**self.times_shortened} of what it should show of failures and past prompts"
 
     def failures(self, candidate: Candidate) -> list[Failure]:
         """Return the train questions that a candidate got wrong, in the order of the questions."""
