@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from opro_cli.core.racing.looks import BLOCK
 from opro_cli.core.run.state import RunState
 
 TEST_SHARE = 0.25
@@ -22,7 +21,9 @@ FIRST_SHARE = 0.65
 STEPS_SHARE = 0.8
 """The same, what all looks take until the last step's candidates have joined."""
 SHORTEST = 3
-"""Questions of a first look under a budget."""
+"""Questions of a first look where calls are few."""
+LONGEST = 10
+"""Those where they are not."""
 OWN_LOOKS = 2
 """The first looks of a step are so many times shorter than its allowance lets them be."""
 
@@ -104,7 +105,7 @@ def lay_out(state: RunState) -> Layout:
     if not state.is_searching:
         steps = max(1, state.step)
     own = (STEPS_SHARE * racing / steps - proposals) / max(1.0, joining) / OWN_LOOKS / question
-    first = min(max(least, math.floor(own)), BLOCK, sizes["train"])
+    first = min(max(least, math.floor(own)), LONGEST, sizes["train"])
     whole_step = proposals + joining * first * question
     until = STEPS_SHARE * racing
     return Layout(steps, first, whole_step, until, racing, float(calls), float(test))
