@@ -1,8 +1,8 @@
 """What a budget of calls buys: how many steps, how long the first looks, what dev and test get.
 
 Everything follows from the settings and from what was recorded so far, so that a resume lays out
-the same. Calls that were lost with a killed process are not counted: the run that goes on does as
-the unbroken one would have done, and may meet its ceiling a few calls before its plan ends.
+the same. Calls that were lost with a killed process count against the budget all the same: the last
+looks have so many fewer, and all before them are those of the unbroken run.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class Layout:
 
     def until(self, step: int) -> float:
         """Return the calls of the run that may be spent when the race of a step ends."""
-        return self.steps_until * step / self.steps if step < self.steps else self.search
+        if step < self.steps:
+            return self.steps_until * step / self.steps
+        return min(self.search, self.dev)
 
 
 def count_spent(state: RunState) -> int:
@@ -108,7 +110,8 @@ def lay_out(state: RunState) -> Layout:
     first = min(max(least, math.floor(own)), LONGEST, sizes["train"])
     whole_step = proposals + joining * first * question
     until = STEPS_SHARE * racing
-    return Layout(steps, first, whole_step, until, racing, float(calls), float(test))
+    lost = sum(spend.uncounted.unanswered for spend in state.spend.values())
+    return Layout(steps, first, whole_step, until, racing, float(calls - lost), float(test))
 
 
 def _expect_step(state: RunState) -> tuple[float, float]:
