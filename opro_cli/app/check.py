@@ -60,6 +60,7 @@ from opro_cli.models.providers import (
 from opro_cli.problems import value_start
 from opro_cli.reports.formats import format_p, format_times
 from opro_cli.reports.labels import describe_golds
+from opro_cli.reports.layout import describe_layout
 from opro_cli.reports.prompts import note_names
 from opro_cli.reports.recorded_pace import RecordedPace, estimate_seconds, find_pace
 from opro_cli.reports.request_words import name_role
@@ -140,6 +141,7 @@ def check(
     start = value_start(settings, data.examples, folders)
     facts = build_forecast(settings, data.examples, notes, strategy, missing, start)
     facts["notes"] += describe_limits(settings)
+    facts["notes"] += describe_layout(settings, data.examples)
     if settings.task.problem is None:
         facts |= _describe_questions(settings, data, facts, folders)
         next_use = find_next_use(data.examples, settings.task.data.input, ledger)

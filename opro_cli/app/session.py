@@ -40,6 +40,7 @@ from opro_cli.loop.runner import Ending, Plan, Runner
 from opro_cli.models import describe_loading
 from opro_cli.models.gguf_files import describe_files, hash_files
 from opro_cli.ports import Observer, SharedLimits, Strategy, TestLedger
+from opro_cli.reports.layout import describe_layout
 from opro_cli.reports.problem import read_problem
 from opro_cli.reports.proposals import Remedy, suggest_change
 from opro_cli.reports.recorded import RecordedRun
@@ -350,6 +351,7 @@ def build_header(
         notes=(
             *describe_grading(settings, list_part_folders(run.identity)),
             *run.identity.get("data_notes", ()),
+            *([] if run.state.has_answers() else describe_layout(settings, run.examples)),
             *_note_edited_source(run),
             *_note_missing_copy(folder),
             *notes,

@@ -41,7 +41,10 @@ class Look:
 
 
 def list_open(state: RunState) -> list[tuple[Candidate, Split, int]]:
-    """List the questions of the present look that are not answered."""
+    """List the questions of the present look that are not answered.
+
+    Those that calls lost with a killed process have taken the money of are never asked.
+    """
     look = state.look
     if look is None:
         return []
@@ -49,11 +52,13 @@ def list_open(state: RunState) -> list[tuple[Candidate, Split, int]]:
     if look.joining:
         new = [*state.of_step(look.step), *state.pending.values()]
         asked += [(each, look.joining) for each in new]
+    layout = lay_out(state)
+    affordable = max(0, int((layout.dev - count_spent(state)) // state.calls_per_question))
     found: list[tuple[Candidate, Split, int]] = []
     for candidate, questions in asked:
         missing = {*state.missing(candidate, look.split)}
         found += [(candidate, look.split, each) for each in questions if each in missing]
-    return found
+    return found[:affordable]
 
 
 def order_questions(state: RunState, split: Split) -> list[int]:
@@ -89,7 +94,8 @@ def _decide_on_train(state: RunState, look: Looked, layout: Layout, table: _Tabl
     """Return the next look at train, or the one that begins another step; None if both are over."""
     if state.step and (chosen := table.choose("train", list(state.candidates.values()))):
         return Look(state.step, asked=chosen)
-    if state.is_searching and state.step < layout.steps:
+    affords_step = not state.step or count_spent(state) + layout.own <= layout.dev
+    if state.is_searching and state.step < layout.steps and affords_step:
         first = tuple(order_questions(state, "train")[: layout.first])
         return Look(state.step + 1, joining=first, train=table.estimate("train"))
     if look.asked:  # who meets dev goes by estimates of now

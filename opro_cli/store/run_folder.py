@@ -260,7 +260,8 @@ def read_run_start(folder: Path) -> RecordedRun:
         Scale(**identity.get("scale", {})),
         repeats=scorer.repeats,
     )
-    state.most_calls = _read_section(folder, identity, "budget", BudgetSettings).calls
+    budget = read_section(BudgetSettings, identity["settings"].get("budget") or {}, (), [])
+    state.most_calls = budget.calls if budget else None
     return RecordedRun(
         name=folder.resolve().name,
         folder=str(folder),

@@ -1,8 +1,8 @@
 """What a budget of calls buys: how many steps, how long the first looks, what dev and test get.
 
 Everything follows from the settings and from what was recorded so far, so that a resume lays out
-the same. Calls that were lost with a killed process are not counted: the run that goes on does as
-the unbroken one would have done, and may meet its ceiling a few calls before its plan ends.
+the same. Calls that were lost with a killed process count against the budget all the same: the last
+looks have so many fewer, and all before them are those of the unbroken run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from opro_cli.core.racing.looks import BLOCK
 from opro_cli.core.run.state import RunState
 
 TEST_SHARE = 0.25
@@ -22,7 +21,9 @@ FIRST_SHARE = 0.65
 STEPS_SHARE = 0.8
 """The same, what all looks take until the last step's candidates have joined."""
 SHORTEST = 3
-"""Questions of a first look under a budget."""
+"""Questions of a first look where calls are few."""
+LONGEST = 10
+"""Those where they are not."""
 OWN_LOOKS = 2
 """The first looks of a step are so many times shorter than its allowance lets them be."""
 
@@ -52,7 +53,9 @@ class Layout:
 
     def until(self, step: int) -> float:
         """Return the calls of the run that may be spent when the race of a step ends."""
-        return self.steps_until * step / self.steps if step < self.steps else self.search
+        if step < self.steps:
+            return self.steps_until * step / self.steps
+        return min(self.search, self.dev)
 
 
 def count_spent(state: RunState) -> int:
@@ -104,10 +107,11 @@ def lay_out(state: RunState) -> Layout:
     if not state.is_searching:
         steps = max(1, state.step)
     own = (STEPS_SHARE * racing / steps - proposals) / max(1.0, joining) / OWN_LOOKS / question
-    first = min(max(least, math.floor(own)), BLOCK, sizes["train"])
+    first = min(max(least, math.floor(own)), LONGEST, sizes["train"])
     whole_step = proposals + joining * first * question
     until = STEPS_SHARE * racing
-    return Layout(steps, first, whole_step, until, racing, float(calls), float(test))
+    lost = sum(spend.uncounted.unanswered for spend in state.spend.values())
+    return Layout(steps, first, whole_step, until, racing, float(calls - lost), float(test))
 
 
 def _expect_step(state: RunState) -> tuple[float, float]:

@@ -1,0 +1,61 @@
+"""What a budget buys of a search, and what it does not, in words, before the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from opro_cli.core.run.layout import TEST_SHARE, count_test, lay_out
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.example import Example, Split
+from opro_cli.reports.formats import pluralize
+
+
+def describe_layout(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> list[str]:
+    """Say how a budget that does not buy the whole search is laid out; [] for any other."""
+    if settings.task.problem is not None:
+        return []
+    state = RunState.at_start(
+        settings.search, examples, settings.task, repeats=settings.scorer.repeats
+    )
+    state.most_calls = most = settings.budget.calls
+    if most is None or not state.looks:
+        return []
+    return [_describe_search(state, most), *_describe_test(state, most)]
+
+
+def _describe_search(state: RunState, most: int) -> str:
+    layout, sizes = lay_out(state), state.sizes
+    begun = len(state.of_step(0)) * layout.first * state.calls_per_question
+    if begun + layout.own > layout.search:
+        least = round((begun + layout.own) * most / layout.search) + 1
+        return (
+            f"budget.calls {most:,} does not buy a single step of search.candidates_per_step "
+            f"{state.search.candidates_per_step}: give it {least:,} or more, or ask for fewer"
+        )
+    dev = round(layout.dev - layout.search)
+    choice = f", and {dev:,} calls for the choice on dev" if dev else ""
+    return (
+        f"budget.calls {most:,} does not buy the whole search, of {state.count_everything():,} "
+        f"calls at most: it buys some {layout.steps:,} of {pluralize(state.search.steps, 'step')}, "
+        f"first looks at {layout.first:,} of {sizes['train']:,} train questions and longer ones at "
+        f"the best candidates{choice}; the winner may be one that was not asked everything"
+    )
+
+
+def _describe_test(state: RunState, most: int) -> list[str]:
+    verdict, everything = (count_test(state, everything=whole) for whole in (False, True))
+    if not verdict or everything <= TEST_SHARE * most:
+        return []
+    if verdict <= TEST_SHARE * most:
+        return [
+            "the budget buys the verdict, but most likely neither search.baselines nor "
+            f"search.noise_check, for which test takes {everything:,} calls instead of {verdict:,}"
+        ]
+    affordable = int(TEST_SHARE * most / (verdict / state.sizes["test"]))
+    fewer = f", or with task.data.split.test {affordable} or fewer" if affordable else ""
+    return [
+        f"the budget buys no verdict on test, whose {state.sizes['test']:,} questions under two "
+        f"prompts take {verdict:,} calls, more than {TEST_SHARE:.0%} of it: it does from "
+        f"budget.calls {round(verdict / TEST_SHARE):,} on{fewer}"
+    ]

@@ -1,0 +1,185 @@
+"""Whole runs whose budget does not buy the whole search: laid out, resumable, with a winner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from opro_cli.core.run.events import Answered, Event, Looked, Proposed
+from opro_cli.core.run.progress import count_calls
+from opro_cli.core.run.selection import decide, find_winner, list_rivals
+from opro_cli.core.run.state import RunState
+from opro_cli.core.task.example import Example, Split
+from opro_cli.loop.runner import Runner
+from tests.loop import runs
+from tests.loop.runs import MemoryJournal, calls, new_runner, outcome
+from tests.loop.test_racing_runs import Racers
+
+SIZES: tuple[tuple[Split, int, int], ...] = (("train", 1, 30), ("dev", 100, 20), ("test", 200, 12))
+SEARCH: dict[str, Any] = {
+    "steps": 10,
+    "candidates_per_step": 5,
+    "racing": True,
+    "baselines": ("Think.",),
+    "noise_check": True,
+}
+
+
+@pytest.fixture(autouse=True)
+def many_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    questions = {
+        split: [
+            Example(f"What is {n} plus {n}?", str(2 * n), f"t:{n}", row)
+            for row, n in enumerate(range(start, start + size))
+        ]
+        for split, start, size in SIZES
+    }
+    monkeypatch.setattr(runs, "examples", lambda: questions)
+
+
+def budgeted(most: int | None, **options: Any) -> Runner:
+    salt = options.pop("salt", 0)
+    budget = {} if most is None else {"calls": most}
+    return new_runner(MemoryJournal(), scorer=Racers(salt), budget=budget, **{**SEARCH, **options})
+
+
+async def raced(most: int | None, **options: Any) -> Runner:
+    runner = budgeted(most, **options)
+    assert await runner.run() == "finished"
+    return runner
+
+
+def events(runner: Runner) -> list[Event]:
+    assert isinstance(runner.journal, MemoryJournal)
+    return runner.journal.events
+
+
+def train_answers(runner: Runner) -> dict[str, dict[int, Any]]:
+    everyone = runner.state.candidates.items()
+    return {
+        id: {question: outcome.score for question, outcome in sorted(answers.items())}
+        for id, answers in ((id, each.answers["train"].by_question) for id, each in everyone)
+    }
+
+
+@pytest.mark.parametrize("most", [60, 100, 200, 500])
+async def test_a_budget_is_a_whole_search_with_a_winner_chosen_on_unseen_rows(most: int) -> None:
+    runner = await raced(most)
+    state = runner.state
+    assert most - 8 <= count_calls(state) <= most
+    assert state.race_is_over
+    basis, rivals = list_rivals(state)
+    best = find_winner(state)
+    assert basis == "train+dev"
+    assert best in rivals
+    decision = decide(state)
+    assert decision is not None
+    assert decision.first.answers["dev"].by_question
+    assert not any(
+        c.answers["dev"].by_question for c in state.candidates.values() if c not in rivals
+    )
+
+
+async def test_short_looks_go_to_many_and_long_ones_to_few() -> None:
+    state = (await raced(200)).state
+    asked = sorted(len(c.answers["train"].by_question) for c in state.candidates.values())
+    assert asked[0] == asked[len(asked) // 3] == 3
+    assert asked[-1] >= 10
+    best = find_winner(state)
+    assert best is not None
+    assert best.answers["train"].estimate is not None or asked[-1] == 30
+
+
+async def test_a_candidate_of_an_earlier_step_is_asked_more_later() -> None:
+    runner = await raced(500)
+    steps = {id: each.step for id, each in runner.state.candidates.items()}
+    looks = [event for event in events(runner) if isinstance(event, Looked)]
+    again = [
+        id
+        for look in looks
+        if look.split == "train"
+        for id in look.asked
+        if 0 < steps[id] < look.step
+    ]
+    assert again
+
+
+async def test_neither_concurrency_nor_order_of_arrival_shows() -> None:
+    plain = await raced(200, concurrency=1)
+    for concurrency, salt in ((2, 1), (7, 2), (64, 3)):
+        other = await raced(200, concurrency=concurrency, salt=salt)
+        assert outcome(other) == outcome(plain)
+        assert calls(other).asked() == calls(plain).asked()
+
+
+async def test_a_run_killed_anywhere_searches_as_if_it_had_not_been() -> None:
+    whole = await raced(150)
+    past = events(whole)
+    looks = [n for n, event in enumerate(past) if isinstance(event, Looked)]
+    over = looks[-1]
+    equal = 0
+    cuts = {*looks, *(n + 1 for n in looks), *range(1, len(past), 23)}
+    for cut in sorted(cuts):
+        resumed = budgeted(150, past=past[:cut], salt=cut)
+        ending = await resumed.run()
+        lost = sum(spend.uncounted.unanswered for spend in resumed.state.spend.values())
+        assert count_calls(resumed.state) + lost <= 150
+        # Calls that were lost while test was asked are missing there: nothing else has any left.
+        assert ending == "finished" or (lost and ending == "budget" and cut > over)
+        assert resumed.state.race_is_over
+        assert train_answers(resumed) == train_answers(whole)
+        if not lost:
+            equal += 1
+            assert outcome(resumed) == outcome(whole)
+            paid = sum(isinstance(event, Answered | Proposed) for event in past[:cut])
+            assert calls(resumed).asked().total() == calls(whole).asked().total() - paid
+    assert equal
+
+
+async def test_estimates_are_in_the_meta_prompt() -> None:
+    runner = await raced(200)
+    asked = [r.messages[-1].content for r in calls(runner).requests if r.temperature]
+    lines = [line for line in asked[-1].splitlines() if "stopped after" in line]
+    assert lines
+    assert all("of 30 problems)" in line and "between" in line for line in lines)
+
+
+async def test_test_is_asked_where_a_quarter_of_the_budget_buys_it() -> None:
+    for most, prompts in ((80, 0), (120, 2), (240, 4)):
+        state = (await raced(most, steps=40)).state
+        best, start = find_winner(state), next(iter(state.candidates.values()))
+        assert best is not None
+        assert best is not start
+        everyone = [*state.candidates.values(), *state.baselines.values(), *state.again.values()]
+        asked = [each for each in everyone if each.answers["test"].by_question]
+        assert len(asked) == prompts
+        assert all(len(each.answers["test"].by_question) == 12 for each in asked)
+
+
+async def test_a_budget_that_buys_everything_changes_nothing() -> None:
+    free, rich = await raced(None, steps=2), await raced(5000, steps=2)
+    assert outcome(rich) == outcome(free)
+    assert not any(isinstance(event, Looked) for event in events(rich))
+
+
+async def test_paper_rules_and_no_racing_keep_the_old_course() -> None:
+    for options in ({"racing": False}, {"eval_interval": 2}):
+        runner = budgeted(100, **options)
+        assert await runner.run() == "budget"
+        assert not any(isinstance(event, Looked) for event in events(runner))
+
+
+async def test_a_run_that_began_with_an_older_format_goes_on_as_it_began() -> None:
+    runner = budgeted(100)
+    state: RunState = runner.state
+    state.sessions = [_started(8)]
+    assert not state.looks
+    state.sessions = [_started(9)]
+    assert state.looks
+
+
+def _started(version: int) -> Any:
+    from opro_cli.core.run.events import SessionStarted
+
+    return SessionStarted(0.0, 1, "0.1.0", version)
