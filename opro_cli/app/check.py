@@ -140,8 +140,7 @@ def check(
     notes = (*describe_grading(settings, folders), *data.notes)
     start = value_start(settings, data.examples, folders)
     facts = build_forecast(settings, data.examples, notes, strategy, missing, start)
-    facts["notes"] += describe_limits(settings)
-    facts["notes"] += describe_layout(settings, data.examples)
+    facts["notes"] += [*describe_limits(settings), *describe_layout(settings, data.examples)]
     if settings.task.problem is None:
         facts |= _describe_questions(settings, data, facts, folders)
         next_use = find_next_use(data.examples, settings.task.data.input, ledger)

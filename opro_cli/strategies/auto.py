@@ -50,6 +50,7 @@ class AutoStrategy(Strategy):
 
     name = "auto"
     Options = NoOptions
+    halves = True
 
     def __init__(self, policies: Mapping[str, Strategy], guard: Strategy) -> None:
         self.policies, self.guard = dict(policies), guard

@@ -11,9 +11,9 @@ searches that a strategy ends (`ended`), and runs that begin with solutions inst
 has parameters that a server refuses (`parameter_refused`), windows that seem too small
 (`prompts_cut`), and tokens of thoughts (`reasoning_tokens`); 8 has the significance level of the
 verdict (`test_used`), what a probe before the run spent (`probed`), and runs whose winner is chosen
-by train and dev together; 9 has races that need no full answer sheet (`looked`), what a proposal was
-made for (`note`), runs whose exemplars are balanced over labels whatever chooses them, and in which
-a prompt is not asked the train questions that it shows as worked examples.
+by train and dev together; 9 has races that need no full answer sheet (`looked`), what a proposal
+was made for (`note`), runs whose exemplars are balanced over labels whatever chooses them, and in
+which a prompt is not asked the train questions that it shows as worked examples.
 """
 
 from __future__ import annotations
