@@ -32,14 +32,14 @@ from opro_cli.reports.formats import format_percent
 Outcome = Literal["go", "no", "cannot tell"]
 HeadroomKind = Literal["format", "bias", "room", "wording", "knowledge", "none", "unknown"]
 
-GO, NO = 0.85, 0.40
+GO, NO = 0.62, 0.20
 """The chance from which it is a go, and below which it is a no (tuned on simulated cells)."""
 DRAWS = 400
 FURTHER = 12
 """Further prompts of a search that count as drawn by themselves."""
-OWN = 0.5
+OWN = 0.65
 """Share of the variance of an answer that is not the row's, which all prompts have in common."""
-SPREAD, WEIGHT = 0.016, 3.0
+SPREAD, WEIGHT = 0.008, 3.0
 """The variance of true shares before any is seen, as a share of p (1 - p), and its weight in
 prompts."""
 FAULTS = 0.1

@@ -3,8 +3,9 @@
 `--embedded` asks the embedded models instead; `--keep=FILE` goes on with what is measured there.
 Each cell is one probe and one whole search of opro's own engine, in memory, that begins from the
 same prompt and ends in a verdict. `truth` is whether that is "improved". Simulated cells
-(tests/simulations/landscapes) have the seeds from FIRST on; those below it were used to choose the
-design of the probe and its thresholds. Embedded cells are the five tasks of
+(tests/simulations/landscapes) have the seeds from FIRST on; some below it were used to choose the
+design of the probe and its thresholds. The search tries the best prompts of its probe, as it does
+after `opro check --headroom`. Embedded cells are the five tasks of
 configs/embedded-sweep.yaml: as they are, from a good start prompt, with gold answers in random
 order, and with room for a few tokens only.
 
@@ -26,6 +27,7 @@ from multiprocessing import Pool
 from pathlib import Path
 
 from opro_cli import wiring
+from opro_cli.app.probed import choose_drafts
 from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.core.labels import find_closed_set, get_kind
 from opro_cli.core.run.progress import ROLES, Role
@@ -40,7 +42,7 @@ from opro_cli.ports import ChatModel, Strategy
 from opro_cli.reports.headroom import Headroom, PromptKind, judge_headroom
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
-from opro_cli.strategies.headroom import HeadroomStrategy, build_kinds
+from opro_cli.strategies.headroom import HeadroomStrategy, ProbedStrategy, build_kinds
 from tests.loop.runs import MemoryJournal, model_evaluator
 from tests.simulations.landscapes import (
     FAMILIES,
@@ -52,7 +54,7 @@ from tests.simulations.landscapes import (
     settings_of,
 )
 
-FIRST, SEEDS = 100, 20
+FIRST, SEEDS = 2000, 20
 CALLS = 150
 RESAMPLES = 1000
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -127,8 +129,8 @@ def conduct(
 
 def probe(
     settings: Settings, examples: Examples, models: Mapping[Role, Sequence[ChatModel]]
-) -> Headroom:
-    """Probe a search as `opro check --headroom` does."""
+) -> tuple[Headroom, Sequence[str]]:
+    """Probe a search as `opro check --headroom` does; also the prompts that the search tries."""
     starts = settings.search.initial_instructions
     shape = choose_shape(CALLS, len(examples["train"]) - 1, len(starts))
     assert shape is not None
@@ -157,7 +159,7 @@ def probe(
         partial(plan_probe, shape=shape, aside=[kind.id for kind in kinds if not kind.wording]),
     )
     calls = sum(spend.calls for spend in state.spend.values())
-    return judge_headroom(
+    found = judge_headroom(
         state,
         shape.rows,
         {split: len(rows) for split, rows in examples.items()},
@@ -165,13 +167,18 @@ def probe(
         labels=labels,
         calls=calls,
     )
+    return found, choose_drafts([state])
 
 
 def search(
-    settings: Settings, examples: Examples, models: Mapping[Role, Sequence[ChatModel]]
+    settings: Settings,
+    examples: Examples,
+    models: Mapping[Role, Sequence[ChatModel]],
+    drafts: Sequence[str],
 ) -> tuple[str | None, float | None]:
     """Search to the end; the verdict, and the gain of the winner on test."""
-    state = conduct(settings, examples, models, wiring.build_strategy(settings))
+    strategy = ProbedStrategy(wiring.build_strategy(settings), drafts)
+    state = conduct(settings, examples, models, strategy)
     run = RecordedRun(
         name="r",
         folder="r",
@@ -191,8 +198,8 @@ def simulate(job: tuple[str, int]) -> Cell:
     family, seed = job
     land = draw_landscape(family, seed)
     settings, examples = settings_of(land), examples_of(land)
-    found = probe(settings, examples, dict.fromkeys(ROLES, (Model(land),)))
-    verdict, gain = search(settings, examples, dict.fromkeys(ROLES, (Model(land),)))
+    found, drafts = probe(settings, examples, dict.fromkeys(ROLES, (Model(land),)))
+    verdict, gain = search(settings, examples, dict.fromkeys(ROLES, (Model(land),)), drafts)
     group = "with" if family in WITH else "without" if family in WITHOUT else "doubtful"
     return build_cell(group, family, seed, found, verdict, gain)
 
@@ -225,8 +232,8 @@ def embedded_cell(task: str, twist: str, seed: int) -> Cell:
     def build() -> Mapping[Role, Sequence[ChatModel]]:
         return wiring.build_models(settings)
 
-    found = probe(settings, examples, build())
-    verdict, gain = search(settings, examples, build())
+    found, drafts = probe(settings, examples, build())
+    verdict, gain = search(settings, examples, build(), drafts)
     return build_cell("embedded", f"{task}, {twist}", seed, found, verdict, gain)
 
 
