@@ -552,7 +552,12 @@ class BudgetSettings:
     usd: float | None = key(
         optional(number(0, above=True)), None, doc="US dollars at most. null: no ceiling."
     )
-    calls: int | None = key(optional(whole(1)), None, doc="Calls at most. null: no ceiling.")
+    calls: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Calls at most; a search that they do not buy whole is laid out by them. null: no "
+        "ceiling.",
+    )
     tokens: int | None = key(
         optional(whole(1)), None, doc="Tokens of prompts and replies at most. null: no ceiling."
     )
