@@ -1,0 +1,260 @@
+"""The table of the benchmark, and the arithmetic behind it."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median, variance
+
+from tests.bench.search.results import Cell, Results
+
+CHECKPOINTS = (50, 71, 100, 141, 200, 283, 400, 566, 800, 1131, 1600)
+"""50 · 2^(k/2) scorer calls."""
+SHARE = 0.9
+"""Of the way from the start prompt to the plateau."""
+FLIPS = 9_999
+Curve = Mapping[int, float]
+Block = tuple[str, int]
+"""What methods are paired by: a task and a seed."""
+
+
+def find_plateau(curves: Sequence[Curve]) -> float:
+    """Return the best mean of any method at the last checkpoint that any of them has."""
+    last = max(max(curve) for curve in curves if curve)
+    return max(curve[last] for curve in curves if last in curve)
+
+
+def find_calls_to(curve: Curve, level: float) -> float | None:
+    """Return the calls at which a curve first reaches a level; None where it never does.
+
+    Between two checkpoints it is a straight line over the logarithm of calls. A curve that starts
+    above the level has reached it at its first checkpoint.
+    """
+    points = sorted(curve.items())
+    for index, (calls, value) in enumerate(points):
+        if value < level:
+            continue
+        if index == 0:
+            return float(calls)
+        before, low = points[index - 1]
+        share = (level - low) / (value - low)
+        return math.exp(math.log(before) + share * math.log(calls / before))
+    return None
+
+
+def measure_area(curve: Curve) -> float:
+    """Return the mean of a curve over the logarithm of calls."""
+    points = sorted(curve.items())
+    if len(points) == 1:
+        return points[0][1]
+    whole = math.log(points[-1][0] / points[0][0])
+    pieces = zip(points, points[1:], strict=False)
+    area = sum((left + right) / 2 * math.log(b / a) for (a, left), (b, right) in pieces)
+    return area / whole
+
+
+def flip_signs(gains: Sequence[float]) -> float:
+    """Return the two-sided p-value of random sign flips; exact where there are few gains."""
+    if not any(gains):
+        return 1.0
+    observed = abs(math.fsum(gains)) - 1e-9
+    if len(gains) <= 12:
+        signs = range(2 ** len(gains))
+        sums = (math.fsum(g if s >> i & 1 else -g for i, g in enumerate(gains)) for s in signs)
+        return sum(abs(total) >= observed for total in sums) / 2 ** len(gains)
+    rng = random.Random(0)
+    large = sum(
+        abs(math.fsum(rng.choice((gain, -gain)) for gain in gains)) >= observed
+        for _ in range(FLIPS)
+    )
+    return (1 + large) / (1 + FLIPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The accuracies in % of a method at a checkpoint, by task and seed."""
+
+    values: Mapping[Block, float]
+
+    @property
+    def mean(self) -> float:
+        """The mean over tasks of the mean over seeds."""
+        return fmean(fmean(values) for values in self._by_task().values())
+
+    @property
+    def margin(self) -> float:
+        """Half of the 95 % interval of the mean, over seeds."""
+        tasks = self._by_task().values()
+        parts = [variance(values) / len(values) for values in tasks if len(values) > 1]
+        return 1.96 * math.sqrt(sum(parts)) / len(tasks)
+
+    def _by_task(self) -> dict[str, list[float]]:
+        tasks: dict[str, list[float]] = {}
+        for (task, _), value in self.values.items():
+            tasks.setdefault(task, []).append(value)
+        return tasks
+
+
+def is_ours(method: str) -> bool:
+    """Whether a method is opro's; the others are peers."""
+    return method.partition(":")[0] == "opro" or method.startswith("opro")
+
+
+class Figures:
+    """The figures of one writer."""
+
+    def __init__(self, results: Results, tasks: Sequence[str], writer: str) -> None:
+        self._results = results
+        self.tasks = tasks
+        self.samples: dict[str, dict[int, dict[Block, float]]] = {}
+        self.tokens: dict[str, list[int]] = {}
+        self.calls: dict[tuple[str, int], list[int]] = {}
+        for cell, returned in results.returned.items():
+            accuracy = results.find_accuracy(cell)
+            if accuracy is None or cell.task not in tasks or cell.writer != writer:
+                continue
+            if cell.method == "start":
+                continue
+            checkpoints = self.samples.setdefault(cell.method, {})
+            checkpoints.setdefault(cell.checkpoint, {})[cell.task, cell.seed] = 100 * accuracy
+            self.calls.setdefault((cell.method, cell.checkpoint), []).append(returned.calls)
+        self.checkpoints = sorted({at for each in self.samples.values() for at in each})
+
+    def find_sample(self, method: str, checkpoint: int) -> Sample | None:
+        """Return the accuracies of a method at a checkpoint; None without any."""
+        values = self.samples.get(method, {}).get(checkpoint)
+        return Sample(values) if values else None
+
+    def find_curve(self, method: str, task: str, seed: int | None = None) -> dict[int, float]:
+        """Return the mean accuracy of a method on a task at each checkpoint, or that of a seed."""
+        curve: dict[int, float] = {}
+        for checkpoint, values in self.samples[method].items():
+            chosen = [v for (t, s), v in values.items() if t == task and seed in (None, s)]
+            if chosen:
+                curve[checkpoint] = fmean(chosen)
+        return curve
+
+    def find_best_peer(self, checkpoint: int) -> str | None:
+        """Return the peer with the best mean at a checkpoint; None without any."""
+        known = {
+            method: sample.mean
+            for method in self.samples
+            if not is_ours(method) and (sample := self.find_sample(method, checkpoint))
+        }
+        return max(known, key=lambda method: known[method]) if known else None
+
+    def compare(self, method: str, other: str, checkpoint: int) -> tuple[float, float, int] | None:
+        """Return the mean gain over another method, its p-value, and the number of pairs."""
+        ours, theirs = self.find_sample(method, checkpoint), self.find_sample(other, checkpoint)
+        if ours is None or theirs is None:
+            return None
+        both = ours.values.keys() & theirs.values.keys()
+        if not both:
+            return None
+        gains = [ours.values[block] - theirs.values[block] for block in sorted(both)]
+        return fmean(gains), flip_signs(gains), len(gains)
+
+    def find_level(self, task: str, start: float) -> float | None:
+        """Return the accuracy that is SHARE of the way to the plateau of a task."""
+        curves = [self.find_curve(method, task) for method in self.samples]
+        curves = [curve for curve in curves if curve]
+        if not curves:
+            return None
+        plateau = find_plateau(curves)
+        return start + SHARE * (plateau - start)
+
+    def find_lengths(self, method: str) -> list[int]:
+        """Return the tokens of the winners at the last checkpoint."""
+        lengths = []
+        for cell, returned in self._results.returned.items():
+            score = self._results.scores.get((returned.key, "test"))
+            blocks = self.samples.get(cell.method, {}).get(cell.checkpoint, {})
+            is_last = cell.checkpoint == self.checkpoints[-1]
+            if score and is_last and cell.method == method and (cell.task, cell.seed) in blocks:
+                lengths.append(score.tokens)
+        return lengths
+
+
+def find_start(results: Results, task: str, rows: str = "test") -> float:
+    """Return the accuracy in % of the start prompt of a task; 0.0 while it is unknown."""
+    for cell in results.returned:
+        if cell.task == task and cell.method == "start":
+            return 100 * (results.find_accuracy(cell, rows) or 0.0)
+    return 0.0
+
+
+def print_table(results: Results, tasks: Sequence[str], writers: Sequence[str]) -> None:
+    """Print everything that is known of some tasks, a section for each writer."""
+    for writer in writers:
+        figures = Figures(results, tasks, writer)
+        if figures.samples:
+            _print_writer(results, figures, writer)
+
+
+def _print_writer(results: Results, figures: Figures, writer: str) -> None:
+    known = [task for task in figures.tasks if any(figures.find_curve(m, task) for m in figures.samples)]
+    starts = {task: find_start(results, task) for task in known}
+    print(f"\n## Writer: {writer}\n")
+    print(
+        f"Accuracy in % on unseen rows (mean over {', '.join(known)} and seeds, ± 95 %) of what is "
+        f"returned after so many scorer calls; start prompt {fmean(starts.values()):.1f}.\n"
+    )
+    heads = [f"{each:,}" for each in figures.checkpoints]
+    print("| method | " + " | ".join(heads) + " | area | tokens | pairs |")
+    print("|---" * (len(heads) + 4) + "|")
+    for method in sorted(figures.samples, key=lambda each: (not is_ours(each), each)):
+        print(f"| {method} | {' | '.join(_describe_row(figures, method))} |")
+    _print_comparisons(figures)
+    _print_plateaus(figures, starts)
+
+
+def _describe_row(figures: Figures, method: str) -> list[str]:
+    columns, curve, pairs = [], {}, 0
+    for checkpoint in figures.checkpoints:
+        sample = figures.find_sample(method, checkpoint)
+        if sample is None:
+            columns.append("–")
+            continue
+        curve[checkpoint] = sample.mean
+        pairs = max(pairs, len(sample.values))
+        columns.append(f"{sample.mean:.1f} ± {sample.margin:.1f}")
+    lengths = figures.find_lengths(method)
+    tokens = f"{median(lengths):.0f}" if lengths else "–"
+    return [*columns, f"{measure_area(curve):.1f}", tokens, str(pairs)]
+
+
+def _print_comparisons(figures: Figures) -> None:
+    print("\nAgainst the best peer at each checkpoint, paired by task and seed (sign flips):\n")
+    print("| method | calls | best peer | gain | p | pairs |\n|---|---|---|---|---|---|")
+    for method in sorted(filter(is_ours, figures.samples)):
+        for checkpoint in figures.checkpoints:
+            peer = figures.find_best_peer(checkpoint)
+            found = figures.compare(method, peer, checkpoint) if peer else None
+            if found:
+                gain, p, pairs = found
+                print(f"| {method} | {checkpoint:,} | {peer} | {gain:+.1f} | {p:.3g} | {pairs} |")
+
+
+def _print_plateaus(figures: Figures, starts: Mapping[str, float]) -> None:
+    print(f"\nCalls to {SHARE:.0%} of the way from the start prompt to the plateau:\n")
+    methods = sorted(figures.samples, key=lambda each: (not is_ours(each), each))
+    print("| task | start | level | " + " | ".join(methods) + " |")
+    print("|---" * (len(methods) + 3) + "|")
+    for task, start in starts.items():
+        level = figures.find_level(task, start)
+        if level is None:
+            continue
+        columns = []
+        for method in methods:
+            curve = figures.find_curve(method, task)
+            calls = find_calls_to(curve, level) if curve else None
+            columns.append(f"{calls:,.0f}" if calls else "never" if curve else "–")
+        print(f"| {task} | {start:.1f} | {level:.1f} | {' | '.join(columns)} |")
+    counted = [
+        f"{method} {max(figures.calls[method, figures.checkpoints[-1]]):,}"
+        for method in methods
+        if (method, figures.checkpoints[-1]) in figures.calls
+    ]
+    print(f"\nMost scorer calls of a search to {figures.checkpoints[-1]:,}: {', '.join(counted)}.")
