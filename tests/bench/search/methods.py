@@ -57,8 +57,8 @@ METHODS: dict[str, Method] = {
         Method("mipro+demos"),
         Method("dspy-random-search"),
         Method("dspy-gepa"),
-        Method("capo", plans=False),
-        Method("capo+demos", plans=False),
+        Method("capo"),
+        Method("capo+demos"),
         Method("promptolution-opro", plans=False),
     )
 }
