@@ -89,9 +89,9 @@ class Search:
         answer = self._post("/v1/chat/completions", body)
         return str(answer["choices"][0]["message"]["content"])
 
-    def grade(self, replies: Sequence[str], targets: Sequence[str]) -> list[float]:
+    def grade(self, replies: Sequence[str], rows: Sequence[Row]) -> list[float]:
         """Return the scores of replies by opro's strict reading."""
-        body = {"pairs": [list(pair) for pair in zip(replies, targets, strict=True)]}
+        body = {"answers": [[reply, *row] for reply, row in zip(replies, rows, strict=True)]}
         scores: list[float] = self._post("/grade", body)["scores"]
         return scores
 
@@ -99,7 +99,7 @@ class Search:
         """Return the replies to rows and their scores."""
         with ThreadPoolExecutor(AT_ONCE) as threads:
             replies = list(threads.map(lambda row: self.ask(chat, row[0]), rows))
-        return replies, self.grade(replies, [target for _, target in rows])
+        return replies, self.grade(replies, rows)
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         parts = urlsplit(self.url)

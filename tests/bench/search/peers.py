@@ -136,7 +136,7 @@ def _build_promptolution(search: Search, rows: int, strategy: str) -> tuple[Any,
         ) -> tuple[list[str], list[str]]:
             texts = [prompts] * len(xs) if isinstance(prompts, str) else prompts
             replies = _ask_all(search, [search.build_chat(text) for text in texts], xs)
-            scores = search.grade(replies, [targets[x] for x in xs]) if xs else []
+            scores = search.grade(replies, [(x, targets[x]) for x in xs]) if xs else []
             # CAPO shows replies that are right as examples: it compares predictions with targets.
             kept = [
                 targets[x] if score else ""
@@ -201,7 +201,7 @@ def _build_dspy(search: Search) -> tuple[Any, Any, Any, Any]:
     dspy.configure(lm=scorer, adapter=Plain(), num_threads=8)
 
     def metric(example: Any, prediction: Any, trace: Any = None, *_: Any) -> float:
-        return search.grade([prediction.answer or ""], [example.answer])[0]
+        return search.grade([prediction.answer or ""], [(example.question, example.answer)])[0]
 
     program = dspy.Predict(dspy.Signature("question -> answer", search.start))
     return dspy, program, metric, writer

@@ -105,7 +105,7 @@ class Scorers:
                 if not error.unanswerable:
                     raise
                 return 0.0
-            return task.grade(reply.text, row[1], asked[-1].content)
+            return task.grade(reply.text, row, asked[-1].content)
 
         scores = await asyncio.gather(*map(ask, rows))
         return "".join(str(int(score >= 1)) for score in scores)
@@ -172,7 +172,8 @@ class SearchServer:
     async def _grade(self, request: web.Request) -> web.Response:
         task = self.searches[request.match_info["id"]].task
         body = await request.json()
-        scores = [task.grade(reply, target) for reply, target in body["pairs"]]
+        answers = body["answers"]
+        scores = [task.grade(reply, (question, gold)) for reply, question, gold in answers]
         return web.json_response({"scores": scores})
 
     async def _chat(self, request: web.Request) -> web.Response:
@@ -220,9 +221,9 @@ class SearchServer:
     def _note_wrong(search: Counted, writer: Writer, asked: ChatRequest, reply: str) -> None:
         content = asked.messages[-1].content
         places = [(content.rfind(row[0]), row) for row in search.rows]
-        place, (question, target) = max(places, key=lambda each: each[0])
-        if place >= 0 and search.task.grade(reply, target, content) < 1:
-            writer.note_wrong(question, reply)
+        place, row = max(places, key=lambda each: each[0])
+        if place >= 0 and search.task.grade(reply, row, content) < 1:
+            writer.note_wrong(row[0], reply)
 
 
 def read_request(body: Mapping[str, Any], task: Task) -> ChatRequest:

@@ -19,6 +19,8 @@ from opro_cli.embedded.training.families import Family, draw_question
 from opro_cli.embedded.training.grammar import START
 from opro_cli.embedded.training.questions import normalize_question
 from opro_cli.metrics import create_metric
+from opro_cli.metrics.label import LabelMetric
+from opro_cli.ports import Metric
 
 STOCK, TRAIN, DEV, TEST = 400, 90, 60, 500
 HOLE = "{{question}}"
@@ -46,6 +48,7 @@ class Task:
     qa_markers: bool
     description: str
     stop: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     family: Family | None = None
 
     @property
@@ -57,41 +60,37 @@ class Task:
         messages = build_scorer_messages(HOLE, instruction, self.form, demos)
         return [[message.role, message.content] for message in messages]
 
-    def grade(self, reply: str, target: str, prompt: str = "") -> float:
+    def grade(self, reply: str, row: Row, prompt: str = "") -> float:
         """Score a reply by opro's own strict reading; what cannot be read scores 0."""
-        metric = create_metric(self.answer)
-        return metric.grade(reply, Example("", metric.target(target), ""), prompt).score or 0.0
+        metric = self._build_metric()
+        example = Example(row[0], metric.target(row[1]), "")
+        return metric.grade(reply, example, prompt).score or 0.0
 
     def search_rows(self, seed: int) -> tuple[list[Row], list[Row]]:
         """Return the train and dev rows of a seed."""
-        stock = list(self._stock())
+        stock = list(self._read_rows()[0])
         random.Random(f"bench rows {self.name} {seed}").shuffle(stock)
-        train, dev = (TRAIN, DEV) if self.family else _shares(len(stock))
-        return stock[:train], stock[train : train + dev]
+        return stock[:TRAIN], stock[TRAIN : TRAIN + DEV]
 
     def test_rows(self) -> tuple[Row, ...]:
         """Return the rows that no search sees."""
-        if self.family:
-            return draw_rows(self.family)[1]
-        from tests.bench.search.real import read_rows
-
-        return read_rows(self.name)[1]
+        return self._read_rows()[1]
 
     def bbh_rows(self) -> tuple[Row, ...]:
         """Return the rows of BIG-Bench-Hard; none for a task of the real leg."""
         return tuple(bbh_rows(self.family)) if self.family else ()
 
-    def _stock(self) -> tuple[Row, ...]:
+    def _read_rows(self) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
         if self.family:
-            return draw_rows(self.family)[0]
+            return draw_rows(self.family)
         from tests.bench.search.real import read_rows
 
-        return read_rows(self.name)[0]
+        return read_rows(self.pool)
 
-
-def _shares(rows: int) -> tuple[int, int]:
-    train = min(TRAIN, rows * TRAIN // (TRAIN + DEV))
-    return train, min(DEV, rows - train)
+    def _build_metric(self) -> Metric:
+        if self.answer == "label":
+            return LabelMetric(self.labels, {label: label for label in self.labels})
+        return create_metric(self.answer)
 
 
 @cache
