@@ -4,6 +4,9 @@ A pool is written by a grammar of phrases, the same at every call, before any of
 is scored. An instruction is made of cues that the writer believes help on the task (its method, its
 rule, fine working), cues that may hurt (haste, another task's method), neutral sentences and filler.
 What the writer believes is its `tier`; what an instruction is worth, nobody knows here.
+
+It is the second pool. In the first one every third instruction had two or three good cues, and the
+best of five draws was right on three questions of four: nothing was left to search for.
 """
 
 from __future__ import annotations
@@ -27,8 +30,8 @@ FILLER = (
 )
 HASTE = (*WORDINGS["brief"], *WORDINGS["foreign"])
 # How many cues that should help, and the share of instructions with so many.
-CUES = {0: 0.34, 1: 0.34, 2: 0.22, 3: 0.10}
-WITH_BAD_CUE, WITH_FILLER, WITH_NEUTRAL = 0.22, 0.4, 0.35
+CUES = {0: 0.42, 1: 0.38, 2: 0.16, 3: 0.04}
+WITH_BAD_CUE, WITH_FILLER, WITH_NEUTRAL = 0.35, 0.4, 0.35
 
 
 @dataclass(frozen=True, slots=True)
