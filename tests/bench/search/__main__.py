@@ -1,4 +1,4 @@
-"""The benchmark that decides between searches: `python -m tests.bench.search` (`make bench-search`).
+"""The benchmark that decides between searches: `make bench-search`.
 
 Every method searches every task with every writer, from the same seeds and against the same
 servers, which count the calls of the scorer. What it would return at each checkpoint is scored on
@@ -21,11 +21,10 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
-from opro_cli.models import build_model
 from opro_cli.ports import ChatModel
 from tests.bench.search.methods import (
+    METHODS,
     ROOT,
     Method,
     SearchFailed,
@@ -35,7 +34,7 @@ from tests.bench.search.methods import (
 )
 from tests.bench.search.pool import write_pool
 from tests.bench.search.real import REAL, build_real_model, count_tokens, read_pool
-from tests.bench.search.results import Cell, Results, Returned, Score, name_prompt
+from tests.bench.search.results import Cell, Results, Returned, Score
 from tests.bench.search.server import Counted, Scorers, SearchServer, serve
 from tests.bench.search.table import CHECKPOINTS, print_table
 from tests.bench.search.tasks import EMBEDDED, Task, find_task
@@ -43,6 +42,8 @@ from tests.bench.search.writers import Writer
 
 WRITERS = ("pool", "reader", "embedded", "none")
 FOLDER = ROOT / ".bench" / "search"
+MATRIX_METHODS = ("opro", *METHODS)
+REAL_METHODS = ("opro", "halving", "gepa", "mipro+demos", "dspy-random-search")
 START = "start"
 """The method that does nothing."""
 
@@ -73,7 +74,9 @@ async def search(
     first = cells[0]
     task = find_task(first.task)
     counted = open_search(task, first.writer, first.seed)
-    name = f"{first.task}-{first.writer}-{method.name.replace(':', '-')}-{first.seed}-{time.time_ns()}"
+    name = (
+        f"{first.task}-{first.writer}-{method.name.replace(':', '-')}-{first.seed}-{time.time_ns()}"
+    )
     url = server.open(name, counted)
     rows, budget = task.search_rows(first.seed), max(cell.checkpoint for cell in cells)
     began = time.monotonic()
@@ -164,13 +167,16 @@ def read_seeds(text: str) -> list[int]:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.search", description=__doc__)
-    names = [*EMBEDDED, *REAL]
-    parser.add_argument("--tasks", nargs="+", choices=names, default=list(EMBEDDED))
+    is_real = "--real" in arguments
+    tasks, seeds, last = (REAL, "0-4", 566) if is_real else (EMBEDDED, "0-9", 1600)
+    methods = REAL_METHODS if is_real else MATRIX_METHODS
+    checkpoints = [each for each in CHECKPOINTS if each <= last]
+    parser.add_argument("--real", action="store_true", help="the real leg: other defaults")
+    parser.add_argument("--tasks", nargs="+", choices=[*EMBEDDED, *REAL], default=list(tasks))
     parser.add_argument("--writers", nargs="+", choices=WRITERS, default=["pool", "reader"])
-    default = ["opro", "halving", "random", "gepa", "mipro", "capo"]
-    parser.add_argument("--methods", nargs="+", default=default)
-    parser.add_argument("--seeds", type=read_seeds, default=read_seeds("0-9"))
-    parser.add_argument("--checkpoints", nargs="+", type=int, default=list(CHECKPOINTS))
+    parser.add_argument("--methods", nargs="+", default=list(methods))
+    parser.add_argument("--seeds", type=read_seeds, default=read_seeds(seeds))
+    parser.add_argument("--checkpoints", nargs="+", type=int, default=checkpoints)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--tree", type=Path, default=ROOT, help="the checkout whose opro runs")
     parser.add_argument("--label", default="", help="the name in the table, for one method")

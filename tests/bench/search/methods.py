@@ -230,4 +230,8 @@ async def _run(
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"), process.returncode or 0
+    return (
+        stdout.decode("utf-8", "replace"),
+        stderr.decode("utf-8", "replace"),
+        process.returncode or 0,
+    )

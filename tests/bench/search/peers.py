@@ -138,10 +138,7 @@ def _build_promptolution(search: Search, rows: int, strategy: str) -> tuple[Any,
             replies = _ask_all(search, [search.build_chat(text) for text in texts], xs)
             scores = search.grade(replies, [(x, targets[x]) for x in xs]) if xs else []
             # CAPO shows replies that are right as examples: it compares predictions with targets.
-            kept = [
-                targets[x] if score else ""
-                for x, score in zip(xs, scores, strict=True)
-            ]
+            kept = [targets[x] if score else "" for x, score in zip(xs, scores, strict=True)]
             return kept, [f"{x}\n{reply}" for x, reply in zip(xs, replies, strict=True)]
 
         def _extract_preds(self, preds: list[str]) -> list[str]:
@@ -179,7 +176,9 @@ def _build_dspy(search: Search) -> tuple[Any, Any, Any, Any]:
     class Plain(ChatAdapter):  # type: ignore[misc]
         """Asks the task's question as all other tools do, and everything else as DSPy does."""
 
-        def format(self, signature: Any, demos: list[dict[str, Any]], inputs: dict[str, Any]) -> Any:
+        def format(
+            self, signature: Any, demos: list[dict[str, Any]], inputs: dict[str, Any]
+        ) -> Any:
             if set(signature.input_fields) != {"question"}:
                 return super().format(signature, demos, inputs)
             chat = _show_demos(search, signature.instructions, demos)

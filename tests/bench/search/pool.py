@@ -1,9 +1,9 @@
 """The instructions that the scripted writers draw from: `python -m tests.bench.search.pool`.
 
 A pool is written by a grammar of phrases, the same at every call, before any of its instructions
-is scored. An instruction is made of cues that the writer believes help on the task (its method, its
-rule, fine working), cues that may hurt (haste, another task's method), neutral sentences and filler.
-What the writer believes is its `tier`; what an instruction is worth, nobody knows here.
+is scored. An instruction is made of cues that the writer believes help on the task (its method,
+its rule, fine working), cues that may hurt (haste, another task's method), neutral sentences and
+filler. What the writer believes is its `tier`; what it is worth, nobody knows here.
 
 It is the second pool. In the first one every third instruction had two or three good cues, and the
 best of five draws was right on three questions of four: nothing was left to search for.

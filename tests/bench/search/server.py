@@ -188,9 +188,7 @@ class SearchServer:
         search.writer += choices
         return web.json_response(build_answer(body["model"], replies, search))
 
-    async def _answer(
-        self, search: Counted, body: Mapping[str, Any], choices: int
-    ) -> web.Response:
+    async def _answer(self, search: Counted, body: Mapping[str, Any], choices: int) -> web.Response:
         asked = read_request(body, search.task)
         try:
             reply = await self._scorers.reply(search.task.model, asked)

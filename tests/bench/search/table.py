@@ -6,9 +6,10 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean, median, variance
 
-from tests.bench.search.results import Cell, Results
+from tests.bench.search.results import Results
 
 CHECKPOINTS = (50, 71, 100, 141, 200, 283, 400, 566, 800, 1131, 1600)
 """50 · 2^(k/2) scorer calls."""
@@ -50,8 +51,9 @@ def measure_area(curve: Curve) -> float:
     if len(points) == 1:
         return points[0][1]
     whole = math.log(points[-1][0] / points[0][0])
-    pieces = zip(points, points[1:], strict=False)
-    area = sum((left + right) / 2 * math.log(b / a) for (a, left), (b, right) in pieces)
+    area = 0.0
+    for (a, left), (b, right) in pairwise(points):
+        area += (left + right) / 2 * math.log(b / a)
     return area / whole
 
 
@@ -63,7 +65,7 @@ def flip_signs(gains: Sequence[float]) -> float:
     if len(gains) <= 12:
         signs = range(2 ** len(gains))
         sums = (math.fsum(g if s >> i & 1 else -g for i, g in enumerate(gains)) for s in signs)
-        return sum(abs(total) >= observed for total in sums) / 2 ** len(gains)
+        return sum(abs(total) >= observed for total in sums) / float(2 ** len(gains))
     rng = random.Random(0)
     large = sum(
         abs(math.fsum(rng.choice((gain, -gain)) for gain in gains)) >= observed
@@ -194,7 +196,9 @@ def print_table(results: Results, tasks: Sequence[str], writers: Sequence[str]) 
 
 
 def _print_writer(results: Results, figures: Figures, writer: str) -> None:
-    known = [task for task in figures.tasks if any(figures.find_curve(m, task) for m in figures.samples)]
+    known = [
+        task for task in figures.tasks if any(figures.find_curve(m, task) for m in figures.samples)
+    ]
     starts = {task: find_start(results, task) for task in known}
     print(f"\n## Writer: {writer}\n")
     print(

@@ -187,7 +187,8 @@ async def test_the_server_counts_calls_also_of_replies_that_it_knows(tmp_path: P
         written = await ask(url, "Write.", "hosted_vllm/writer", n=3)
         await ask(other, "How many?")
         async with client.post(
-            f"{url}/grade", json={"answers": [["The answer is 1.", "How many?", "1"], ["", "", "2"]]}
+            f"{url}/grade",
+            json={"answers": [["The answer is 1.", "How many?", "1"], ["", "", "2"]]},
         ) as answer:
             graded = await answer.json()
     texts = [choice["message"]["content"] for choice in again[1]["choices"]]
@@ -305,7 +306,9 @@ class Fake(Search):
     def __init__(self, budget: int, seed: int, worth: dict[str, float]) -> None:
         rows = [(f"Question {number}?", "1") for number in range(150)]
         shape: dict[str, Any] = {"position": "Q_begin", "qa_markers": True, "description": ""}
-        super().__init__("", seed, budget, "start", rows[:90], rows[90:], stop=[], max_tokens=1, **shape)
+        super().__init__(
+            "", seed, budget, "start", rows[:90], rows[90:], stop=[], max_tokens=1, **shape
+        )
         self.worth, self._ideas = worth, iter([idea for idea in worth if idea != "start"])
 
     def write(self, request: str) -> str:
