@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -147,6 +148,7 @@ async def work(options: argparse.Namespace, results: Results) -> None:
                 continue
             results.keep_returned(returned)
             await score_missing(scorers, results, last)
+            scorers.save()
             for each in returned:
                 accuracy = results.find_accuracy(each.cell) or 0.0
                 print(
@@ -198,6 +200,8 @@ def main() -> None:
     options = parse(sys.argv[1:])
     results = Results(options.folder)
     if not options.table:
+        for number in (signal.SIGINT, signal.SIGTERM):  # a shell's `&` would have it ignored
+            signal.signal(number, signal.default_int_handler)
         try:
             asyncio.run(work(options, results))
         except KeyboardInterrupt:

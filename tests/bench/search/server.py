@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.bench.search.tasks import Chat, Row, Task, fill
 from tests.bench.search.writers import Writer
 
 AT_ONCE = 128
+SAVED_EVERY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Replies:
         self._file.execute(
             "CREATE TABLE IF NOT EXISTS replies (key BLOB PRIMARY KEY, text TEXT, cut INTEGER)"
         )
-        self._unsaved = 0
+        self._saved = time.monotonic()
 
     def find(self, key: bytes) -> Reply | None:
         """Return the reply that is kept, or None."""
@@ -55,17 +57,16 @@ class Replies:
         return Reply(str(row[0]), bool(row[1])) if row else None
 
     def keep(self, key: bytes, reply: Reply) -> None:
-        """Keep a reply; it is on disk some replies later, or after `save`."""
+        """Keep a reply; it is on disk SAVED_EVERY seconds later, or after `save`."""
         row = (key, reply.text, reply.cut)
         self._file.execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?)", row)
-        self._unsaved += 1
-        if self._unsaved >= 256:
+        if time.monotonic() - self._saved >= SAVED_EVERY:
             self.save()
 
     def save(self) -> None:
         """Write what is not on disk yet."""
         self._file.commit()
-        self._unsaved = 0
+        self._saved = time.monotonic()
 
 
 class Scorers:
@@ -110,9 +111,13 @@ class Scorers:
         scores = await asyncio.gather(*map(ask, rows))
         return "".join(str(int(score >= 1)) for score in scores)
 
+    def save(self) -> None:
+        """Write replies that are not on disk yet, and let other processes write."""
+        self._replies.save()
+
     async def aclose(self) -> None:
         """Close the models and the file."""
-        self._replies.save()
+        self.save()
         for model in self._models.values():
             await model.aclose()
 

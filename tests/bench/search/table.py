@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, median, variance
 
-from tests.bench.search.results import Results
+from tests.bench.search.results import Cell, Results, Score
 
 CHECKPOINTS = (50, 71, 100, 141, 200, 283, 400, 566, 800, 1131, 1600)
 """50 · 2^(k/2) scorer calls."""
@@ -110,8 +110,8 @@ class Figures:
     def __init__(self, results: Results, tasks: Sequence[str], writer: str) -> None:
         self._results = results
         self.tasks = tasks
+        self.writer = writer
         self.samples: dict[str, dict[int, dict[Block, float]]] = {}
-        self.tokens: dict[str, list[int]] = {}
         self.calls: dict[tuple[str, int], list[int]] = {}
         for cell, returned in results.returned.items():
             accuracy = results.find_accuracy(cell)
@@ -167,16 +167,28 @@ class Figures:
         plateau = find_plateau(curves)
         return start + SHARE * (plateau - start)
 
-    def find_lengths(self, method: str) -> list[int]:
-        """Return the tokens of the winners at the last checkpoint."""
-        lengths = []
-        for cell, returned in self._results.returned.items():
-            score = self._results.scores.get((returned.key, "test"))
-            blocks = self.samples.get(cell.method, {}).get(cell.checkpoint, {})
-            is_last = cell.checkpoint == self.checkpoints[-1]
-            if score and is_last and cell.method == method and (cell.task, cell.seed) in blocks:
-                lengths.append(score.tokens)
-        return lengths
+    def find_winners(self, method: str, rows: str = "test") -> dict[Block, Score]:
+        """Return the scores of the winners at the last checkpoint, on a kind of rows."""
+        found: dict[Block, Score] = {}
+        for task, seed in self.samples[method].get(self.checkpoints[-1], {}):
+            cell = Cell(task, self.writer, method, seed, self.checkpoints[-1])
+            score = self._results.scores.get((self._results.returned[cell].key, rows))
+            if score:
+                found[task, seed] = score
+        return found
+
+    def find_calls(self, method: str, levels: Mapping[str, float]) -> dict[Block, float]:
+        """Return the calls of each search to the level of its task, where it has the last one.
+
+        A search that never gets there counts as twice the last checkpoint.
+        """
+        last = self.checkpoints[-1]
+        calls: dict[Block, float] = {}
+        for task, seed in self.samples[method].get(last, {}):
+            if task in levels:
+                reached = find_calls_to(self.find_curve(method, task, seed), levels[task])
+                calls[task, seed] = reached or 2.0 * last
+        return calls
 
 
 def find_start(results: Results, task: str, rows: str = "test") -> float:
@@ -196,37 +208,50 @@ def print_table(results: Results, tasks: Sequence[str], writers: Sequence[str]) 
 
 
 def _print_writer(results: Results, figures: Figures, writer: str) -> None:
-    known = [
-        task for task in figures.tasks if any(figures.find_curve(m, task) for m in figures.samples)
-    ]
-    starts = {task: find_start(results, task) for task in known}
+    methods = sorted(figures.samples, key=lambda each: (not is_ours(each), each))
+    tasks = [task for task in figures.tasks if any(figures.find_curve(m, task) for m in methods)]
+    starts = {task: find_start(results, task) for task in tasks}
+    bbh = [score for task in tasks if (score := find_start(results, task, "bbh"))]
+    on_bbh = f" ({fmean(bbh):.1f} on BBH)" if bbh else ""
     print(f"\n## Writer: {writer}\n")
     print(
-        f"Accuracy in % on unseen rows (mean over {', '.join(known)} and seeds, ± 95 %) of what is "
-        f"returned after so many scorer calls; start prompt {fmean(starts.values()):.1f}.\n"
+        f"Accuracy in % on unseen rows (mean over {', '.join(tasks)} and seeds, ± 95 %) of what is "
+        f"returned after so many scorer calls; start prompt {fmean(starts.values()):.1f}{on_bbh}. "
+        f"BBH and tokens are those of the winners at {figures.checkpoints[-1]:,}.\n"
     )
     heads = [f"{each:,}" for each in figures.checkpoints]
-    print("| method | " + " | ".join(heads) + " | area | tokens | pairs |")
-    print("|---" * (len(heads) + 4) + "|")
-    for method in sorted(figures.samples, key=lambda each: (not is_ours(each), each)):
+    print("| method | " + " | ".join([*heads, "area", "BBH", "tokens", "searches"]) + " |")
+    print("|---" * (len(heads) + 5) + "|")
+    for method in methods:
         print(f"| {method} | {' | '.join(_describe_row(figures, method))} |")
     _print_comparisons(figures)
-    _print_plateaus(figures, starts)
+    _print_plateaus(figures, methods, starts)
+    _print_areas(figures, methods, tasks)
 
 
 def _describe_row(figures: Figures, method: str) -> list[str]:
-    columns, curve, pairs = [], {}, 0
+    columns: list[str] = []
+    curve: dict[int, float] = {}
+    searches = 0
     for checkpoint in figures.checkpoints:
         sample = figures.find_sample(method, checkpoint)
         if sample is None:
             columns.append("–")
             continue
         curve[checkpoint] = sample.mean
-        pairs = max(pairs, len(sample.values))
+        searches = max(searches, len(sample.values))
         columns.append(f"{sample.mean:.1f} ± {sample.margin:.1f}")
-    lengths = figures.find_lengths(method)
-    tokens = f"{median(lengths):.0f}" if lengths else "–"
-    return [*columns, f"{measure_area(curve):.1f}", tokens, str(pairs)]
+    bbh = {
+        block: 100 * score.accuracy for block, score in figures.find_winners(method, "bbh").items()
+    }
+    lengths = [score.tokens for score in figures.find_winners(method).values()]
+    return [
+        *columns,
+        f"{measure_area(curve):.1f}",
+        f"{Sample(bbh).mean:.1f}" if bbh else "–",
+        f"{median(lengths):.0f}" if lengths else "–",
+        str(searches),
+    ]
 
 
 def _print_comparisons(figures: Figures) -> None:
@@ -241,24 +266,52 @@ def _print_comparisons(figures: Figures) -> None:
                 print(f"| {method} | {checkpoint:,} | {peer} | {gain:+.1f} | {p:.3g} | {pairs} |")
 
 
-def _print_plateaus(figures: Figures, starts: Mapping[str, float]) -> None:
-    print(f"\nCalls to {SHARE:.0%} of the way from the start prompt to the plateau:\n")
-    methods = sorted(figures.samples, key=lambda each: (not is_ours(each), each))
+def _print_plateaus(figures: Figures, methods: Sequence[str], starts: Mapping[str, float]) -> None:
+    print(
+        f"\nCalls to {SHARE:.0%} of the way from the start prompt to the plateau (mean curves):\n"
+    )
     print("| task | start | level | " + " | ".join(methods) + " |")
     print("|---" * (len(methods) + 3) + "|")
+    levels: dict[str, float] = {}
     for task, start in starts.items():
         level = figures.find_level(task, start)
         if level is None:
             continue
+        levels[task] = level
         columns = []
         for method in methods:
             curve = figures.find_curve(method, task)
             calls = find_calls_to(curve, level) if curve else None
             columns.append(f"{calls:,.0f}" if calls else "never" if curve else "–")
         print(f"| {task} | {start:.1f} | {level:.1f} | {' | '.join(columns)} |")
-    counted = [
-        f"{method} {max(figures.calls[method, figures.checkpoints[-1]]):,}"
-        for method in methods
-        if (method, figures.checkpoints[-1]) in figures.calls
-    ]
-    print(f"\nMost scorer calls of a search to {figures.checkpoints[-1]:,}: {', '.join(counted)}.")
+    _print_ratios(figures, methods, levels)
+    last = figures.checkpoints[-1]
+    most = [f"{m} {max(figures.calls[m, last]):,}" for m in methods if (m, last) in figures.calls]
+    print(f"\nMost scorer calls of a search to {last:,}: {', '.join(most)}.")
+
+
+def _print_ratios(figures: Figures, methods: Sequence[str], levels: Mapping[str, float]) -> None:
+    """Print how many calls ours take to the level for one of the best peer's, search by search."""
+    calls = {method: figures.find_calls(method, levels) for method in methods}
+    peers = {m: fmean(map(math.log, c.values())) for m, c in calls.items() if c and not is_ours(m)}
+    if not peers:
+        return
+    best = min(peers, key=lambda method: peers[method])
+    for method in filter(is_ours, methods):
+        both = sorted(calls[method].keys() & calls[best].keys())
+        if both:
+            logs = [math.log(calls[method][block] / calls[best][block]) for block in both]
+            print(
+                f"\n{method} takes {math.exp(fmean(logs)):.2f} times the calls of {best} "
+                f"(p = {flip_signs(logs):.3g}, {len(both)} pairs; never counts as twice the last)."
+            )
+
+
+def _print_areas(figures: Figures, methods: Sequence[str], tasks: Sequence[str]) -> None:
+    print("\nArea under the curve by task (mean accuracy over the logarithm of calls):\n")
+    print("| task | " + " | ".join(methods) + " |")
+    print("|---" * (len(methods) + 1) + "|")
+    for task in tasks:
+        curves = [figures.find_curve(method, task) for method in methods]
+        areas = [f"{measure_area(curve):.1f}" if curve else "–" for curve in curves]
+        print(f"| {task} | {' | '.join(areas)} |")
