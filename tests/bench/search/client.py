@@ -1,4 +1,4 @@
-"""What a driver of a tool talks to: the scorer and the writer over HTTP, and the strict reading.
+"""A driver's side of a search: the scorer and the writer over HTTP, and the strict reading.
 
 It needs the standard library alone, so that it works in the peers' own environment.
 """

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from statistics import fmean
 
-from tests.bench.search.client import Chat, Search
+from tests.bench.search.client import Search
 
 TAG = "Write one instruction for this task. It should begin with <INS> and end with </INS>.\n\n"
 LOOK = 20
@@ -87,8 +87,7 @@ def main() -> None:
         from tests.bench.search.peers import PEERS
 
         PEERS[method](search)
-    told: list[tuple[int, Chat]] = search.timeline
-    print("\n" + json.dumps({"timeline": told, "calls": search.calls}))
+    print("\n" + json.dumps({"timeline": search.timeline, "calls": search.calls}))
 
 
 if __name__ == "__main__":

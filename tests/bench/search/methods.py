@@ -81,7 +81,7 @@ class SearchFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came of a search: prompts, each with the scorer calls from which on it is returned."""
+    """The result of a search: prompts, each with the scorer calls from which on it is returned."""
 
     timeline: Sequence[tuple[int, Chat]]
     note: str = ""
@@ -122,8 +122,8 @@ async def run_driver(
     last = stdout.rstrip().rpartition("\n")[2]
     if code or not last.startswith("{"):
         raise SearchFailed(f"{method.name}: exit code {code}: {stderr[-2000:]}")
-    told = json.loads(last)
-    return Found([(int(since), chat) for since, chat in told["timeline"]])
+    timeline = json.loads(last)["timeline"]
+    return Found([(int(since), chat) for since, chat in timeline])
 
 
 async def run_opro(

@@ -280,8 +280,8 @@ def run_dspy_gepa(search: Search) -> None:
 
     def judge(gold: Any, prediction: Any, *_: Any) -> Any:
         score = metric(gold, prediction)
-        told = "Right." if score else f"Wrong: the right answer is {gold.answer}."
-        return dspy.Prediction(score=score, feedback=told)
+        feedback = "Right." if score else f"Wrong: the right answer is {gold.answer}."
+        return dspy.Prediction(score=score, feedback=feedback)
 
     optimizer = dspy.GEPA(
         metric=judge, max_metric_calls=search.budget, reflection_lm=writer, seed=search.seed

@@ -31,8 +31,8 @@ ASPECTS = {"reviews": "sentiment", "headlines": "topic", "support_tickets": "tea
 SMOLLM2, GEMMA = "gguf/smollm2-135m", "gguf/gemma3-270m"
 
 
-def _real(model: str, rows: str, start: str) -> Task:
-    """Return a task of a model; a base model goes on with a text, so it is framed and stopped."""
+def _build_task(model: str, rows: str, start: str) -> Task:
+    """Return a task of a model; a base model continues a text, so it is framed and stopped."""
     is_base = model == GEMMA
     return Task(
         name=f"{'gemma' if is_base else 'smollm2'}-{rows}",
@@ -52,10 +52,10 @@ def _real(model: str, rows: str, start: str) -> Task:
 REAL = {
     task.name: task
     for task in (
-        _real(SMOLLM2, "reviews", "What is the sentiment of this review?"),
-        _real(SMOLLM2, "headlines", "What is this headline about?"),
-        _real(GEMMA, "reviews", "What is the sentiment of this review?"),
-        _real(GEMMA, "support_tickets", "Which team should read this message?"),
+        _build_task(SMOLLM2, "reviews", "What is the sentiment of this review?"),
+        _build_task(SMOLLM2, "headlines", "What is this headline about?"),
+        _build_task(GEMMA, "reviews", "What is the sentiment of this review?"),
+        _build_task(GEMMA, "support_tickets", "Which team should read this message?"),
     )
 }
 

@@ -1,4 +1,4 @@
-"""What is kept of the benchmark: a file of JSON lines, so that it goes on where it was stopped."""
+"""The results of the benchmark: a file of JSON lines, so that it resumes where it was stopped."""
 
 from __future__ import annotations
 

@@ -88,8 +88,8 @@ class Scorers:
         if model not in self._models:
             self._models[model] = self._build(model)
         async with self._places:
-            told = await self._models[model].reply(request)
-        answer = Reply(told.text, told.finish_reason == "length")
+            fresh = await self._models[model].reply(request)
+        answer = Reply(fresh.text, fresh.finish_reason == "length")
         if not request.temperature:
             self._replies.keep(key, answer)
         return answer
@@ -201,8 +201,8 @@ class SearchServer:
             if not error.unanswerable:
                 raise
             search.refused += 1
-            told = {"message": str(error), "code": "context_length_exceeded", "type": "invalid"}
-            return web.json_response({"error": told, "calls": search.scorer}, status=400)
+            refusal = {"message": str(error), "code": "context_length_exceeded", "type": "invalid"}
+            return web.json_response({"error": refusal, "calls": search.scorer}, status=400)
         search.scorer += choices
         if search.writes is not None and search.writes.reads:
             self._note_wrong(search, search.writes, asked, reply.text)
@@ -223,9 +223,9 @@ class SearchServer:
     @staticmethod
     def _note_wrong(search: Counted, writer: Writer, asked: ChatRequest, reply: str) -> None:
         content = asked.messages[-1].content
-        places = [(content.rfind(row[0]), row) for row in search.rows]
-        place, row = max(places, key=lambda each: each[0])
-        if place >= 0 and search.task.grade(reply, row, content) < 1:
+        ends = [(content.rfind(row[0]), row) for row in search.rows]
+        last, row = max(ends, key=lambda each: each[0])  # demonstrations stand before the question
+        if last >= 0 and search.task.grade(reply, row, content) < 1:
             writer.note_wrong(row[0], reply)
 
 

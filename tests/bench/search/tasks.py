@@ -116,7 +116,7 @@ def fill(chat: Chat, question: str) -> Chat:
     return [[role, text.replace(HOLE, question)] for role, text in chat]
 
 
-def _embedded(family: Family, answer: str, max_tokens: int, about: str) -> Task:
+def _build_task(family: Family, answer: str, max_tokens: int, about: str) -> Task:
     scorer = "embedded/tiny-mistral"
     shape = START, "Q_begin", True, about
     return Task(family, answer, family, scorer, max_tokens, *shape, family=family)
@@ -125,11 +125,11 @@ def _embedded(family: Family, answer: str, max_tokens: int, about: str) -> Task:
 EMBEDDED = {
     task.name: task
     for task in (
-        _embedded("navigate", "boolean", 200, "Say whether a walk returns to its start."),
-        _embedded("boolean", "boolean", 200, "Evaluate a boolean expression."),
-        _embedded("counting", "number", 200, "Count the objects of a list."),
-        _embedded("dyck", "exact", 400, "Complete a sequence of brackets."),
-        _embedded("tracking", "choice", 200, "Say who holds what after some swaps."),
+        _build_task("navigate", "boolean", 200, "Say whether a walk returns to its start."),
+        _build_task("boolean", "boolean", 200, "Evaluate a boolean expression."),
+        _build_task("counting", "number", 200, "Count the objects of a list."),
+        _build_task("dyck", "exact", 400, "Complete a sequence of brackets."),
+        _build_task("tracking", "choice", 200, "Say who holds what after some swaps."),
     )
 }
 
