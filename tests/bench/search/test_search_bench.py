@@ -28,6 +28,7 @@ from tests.bench.search.real import LABELS, read_pool, read_rows
 from tests.bench.search.results import Cell, Results, Returned, Score
 from tests.bench.search.server import Counted, Replies, Scorers, SearchServer
 from tests.bench.search.table import (
+    CHECKPOINTS,
     Sample,
     find_calls_to,
     find_plateau,
@@ -320,7 +321,7 @@ class Fake(Search):
         return [], [float(random.Random(f"{worth} {row[0]}").random() < worth) for row in rows]
 
 
-@pytest.mark.parametrize("budget", [50, 100, 283, 1000, 1600])
+@pytest.mark.parametrize("budget", CHECKPOINTS)
 @pytest.mark.parametrize("run", [run_random, run_halving])
 def test_a_script_keeps_its_budget_and_finds_what_is_always_right(run: Any, budget: int) -> None:
     for seed in range(5):
