@@ -37,7 +37,7 @@ from tests.bench.search.pool import write_pool
 from tests.bench.search.real import REAL, build_real_model, count_tokens, read_pool
 from tests.bench.search.results import Cell, Results, Returned, Score
 from tests.bench.search.server import Counted, Scorers, SearchServer, serve
-from tests.bench.search.table import CHECKPOINTS, print_table
+from tests.bench.search.table import CHECKPOINTS, START, print_table
 from tests.bench.search.tasks import EMBEDDED, Task, find_task
 from tests.bench.search.writers import Writer
 
@@ -45,8 +45,6 @@ WRITERS = ("pool", "reader", "embedded", "none")
 FOLDER = ROOT / ".bench" / "search"
 MATRIX_METHODS = ("opro", *METHODS)
 REAL_METHODS = ("opro", "halving", "gepa", "mipro+demos", "dspy-random-search")
-START = "start"
-"""The method that does nothing."""
 
 
 def build_scorer(name: str) -> ChatModel:
@@ -82,8 +80,17 @@ async def search(
     rows, budget = task.search_rows(first.seed), max(cell.checkpoint for cell in cells)
     began = time.monotonic()
     if method.strategy:
-        tree, keys = options.tree.resolve(), json.loads(options.search)
-        found = await run_opro(method, url, task, rows, first.seed, budget, tree, keys)
+        found = await run_opro(
+            method,
+            url,
+            task,
+            rows,
+            first.seed,
+            budget,
+            writes=first.writer != "none",
+            tree=options.tree.resolve(),
+            settings=json.loads(options.search),
+        )
     else:
         found = await run_driver(method, url, task, rows, first.seed, budget)
     seconds = round(time.monotonic() - began, 1)
@@ -121,6 +128,8 @@ def plan(options: argparse.Namespace, results: Results) -> list[tuple[Method, li
     matrix = itertools.product(options.seeds, options.tasks, options.writers, options.methods)
     for seed, task, writer, name in matrix:
         method = find_method(name)
+        if not method.can_search(writer):
+            continue
         label = options.label or name
         cells = [Cell(task, writer, label, seed, each) for each in options.checkpoints]
         for group in [[cell] for cell in cells] if method.plans else [cells]:

@@ -20,8 +20,6 @@ PEERS = ROOT / ".bench" / "peers" / "bin" / "python"
 SLOW = 3600
 """Seconds after which a search is given up."""
 AT_ONCE = 32
-STRATEGIES_ALONE = ("demos", "evolve", "place")
-"""Strategies that need no optimizer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,12 @@ class Method:
         """The `search.strategy` of opro; "" for another tool."""
         tool, _, strategy = self.name.partition(":")
         return (strategy or "opro") if tool == "opro" else ""
+
+    def can_search(self, writer: str) -> bool:
+        """Whether a writer is of use: peers know scripts alone, or need none at all."""
+        if self.strategy or writer not in ("embedded", "none"):
+            return True
+        return writer == "none" and self.name == "dspy-random-search"
 
 
 METHODS: dict[str, Method] = {
@@ -133,6 +137,8 @@ async def run_opro(
     rows: tuple[list[Row], list[Row]],
     seed: int,
     budget: int,
+    *,
+    writes: bool = True,
     tree: Path = ROOT,
     settings: Mapping[str, Any] | None = None,
 ) -> Found:
@@ -145,6 +151,7 @@ async def run_opro(
         rows: Train and dev.
         seed: Of the search.
         budget: Calls of both models together.
+        writes: Whether there is an optimizer.
         tree: The checkout of opro that runs.
         settings: Keys of the config's `search` section in place of the defaults.
 
@@ -185,7 +192,7 @@ async def run_opro(
             },
             "budget": {"calls": budget},
         }
-        if method.strategy in STRATEGIES_ALONE:
+        if not writes:
             del config["optimizer"]
         (folder / "bench.yaml").write_text(json.dumps(config), "utf-8")
         return await _search_and_read(folder, tree, task)

@@ -16,6 +16,8 @@ CHECKPOINTS = (50, 71, 100, 141, 200, 283, 400, 566, 800, 1131, 1600)
 SHARE = 0.9
 """Of the way from the start prompt to the plateau."""
 FLIPS = 9_999
+START = "start"
+"""The method that does nothing."""
 Curve = Mapping[int, float]
 Block = tuple[str, int]
 """What methods are paired by: a task and a seed."""
@@ -117,7 +119,7 @@ class Figures:
             accuracy = results.find_accuracy(cell)
             if accuracy is None or cell.task not in tasks or cell.writer != writer:
                 continue
-            if cell.method == "start":
+            if cell.method == START:
                 continue
             checkpoints = self.samples.setdefault(cell.method, {})
             checkpoints.setdefault(cell.checkpoint, {})[cell.task, cell.seed] = 100 * accuracy
@@ -191,12 +193,18 @@ class Figures:
         return calls
 
 
+def find_start_score(results: Results, task: str, rows: str = "test") -> Score | None:
+    """Return the score of the start prompt of a task; None while it is unknown."""
+    for cell, returned in results.returned.items():
+        if cell.task == task and cell.method == START:
+            return results.scores.get((returned.key, rows))
+    return None
+
+
 def find_start(results: Results, task: str, rows: str = "test") -> float:
     """Return the accuracy in % of the start prompt of a task; 0.0 while it is unknown."""
-    for cell in results.returned:
-        if cell.task == task and cell.method == "start":
-            return 100 * (results.find_accuracy(cell, rows) or 0.0)
-    return 0.0
+    score = find_start_score(results, task, rows)
+    return 100 * score.accuracy if score else 0.0
 
 
 def print_table(results: Results, tasks: Sequence[str], writers: Sequence[str]) -> None:
@@ -211,13 +219,15 @@ def _print_writer(results: Results, figures: Figures, writer: str) -> None:
     methods = sorted(figures.samples, key=lambda each: (not is_ours(each), each))
     tasks = [task for task in figures.tasks if any(figures.find_curve(m, task) for m in methods)]
     starts = {task: find_start(results, task) for task in tasks}
-    bbh = [score for task in tasks if (score := find_start(results, task, "bbh"))]
-    on_bbh = f" ({fmean(bbh):.1f} on BBH)" if bbh else ""
+    bbh = [share for task in tasks if (share := find_start(results, task, "bbh"))]
+    on_bbh = f", on BBH {fmean(bbh):.1f}" if bbh else ""
+    tokens = [score.tokens for task in tasks if (score := find_start_score(results, task))]
     print(f"\n## Writer: {writer}\n")
     print(
         f"Accuracy in % on unseen rows (mean over {', '.join(tasks)} and seeds, ± 95 %) of what is "
-        f"returned after so many scorer calls; start prompt {fmean(starts.values()):.1f}{on_bbh}. "
-        f"BBH and tokens are those of the winners at {figures.checkpoints[-1]:,}.\n"
+        f"returned after so many scorer calls; start prompt {fmean(starts.values()):.1f}{on_bbh}, "
+        f"{median(tokens or [0]):.0f} tokens. BBH and tokens are those of the winners at "
+        f"{figures.checkpoints[-1]:,}.\n"
     )
     heads = [f"{each:,}" for each in figures.checkpoints]
     print("| method | " + " | ".join([*heads, "area", "BBH", "tokens", "searches"]) + " |")
