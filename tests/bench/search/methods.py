@@ -104,6 +104,8 @@ async def run_driver(
     Raises:
         SearchFailed: The tool ended without a prompt.
     """
+    if method.is_peer and not PEERS.exists():
+        raise SearchFailed(f"{method.name} is not installed: `make bench-search` does it")
     python = str(PEERS) if method.is_peer else sys.executable
     given = {
         "url": url,
@@ -120,7 +122,8 @@ async def run_driver(
         "options": dict(method.options or {}),
     }
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "DSPY_CACHEDIR": folder}
+        offline = {"DSPY_CACHEDIR": folder, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        environment = {**os.environ, **offline, "PYTHONPATH": str(ROOT)}
         command = (python, "-m", "tests.bench.search.drive", method.name)
         stdout, stderr, code = await _run(command, folder, environment, json.dumps(given))
     last = stdout.rstrip().rpartition("\n")[2]

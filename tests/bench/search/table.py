@@ -115,6 +115,7 @@ class Figures:
         self.writer = writer
         self.samples: dict[str, dict[int, dict[Block, float]]] = {}
         self.calls: dict[tuple[str, int], list[int]] = {}
+        self.informed: dict[str, list[float]] = {}
         for cell, returned in results.returned.items():
             accuracy = results.find_accuracy(cell)
             if accuracy is None or cell.task not in tasks or cell.writer != writer:
@@ -124,6 +125,9 @@ class Figures:
             checkpoints = self.samples.setdefault(cell.method, {})
             checkpoints.setdefault(cell.checkpoint, {})[cell.task, cell.seed] = 100 * accuracy
             self.calls.setdefault((cell.method, cell.checkpoint), []).append(returned.calls)
+            if returned.written:
+                share = returned.informed / returned.written
+                self.informed.setdefault(cell.method, []).append(100 * share)
         self.checkpoints = sorted({at for each in self.samples.values() for at in each})
 
     def find_sample(self, method: str, checkpoint: int) -> Sample | None:
@@ -227,11 +231,14 @@ def _print_writer(results: Results, figures: Figures, writer: str) -> None:
         f"Accuracy in % on unseen rows (mean over {', '.join(tasks)} and seeds, ± 95 %) of what is "
         f"returned after so many scorer calls; start prompt {fmean(starts.values()):.1f}{on_bbh}, "
         f"{median(tokens or [0]):.0f} tokens. BBH and tokens are those of the winners at "
-        f"{figures.checkpoints[-1]:,}.\n"
+        f"{figures.checkpoints[-1]:,}; informed: the share of proposals that were asked for with "
+        f"failures in sight, if the writer reads.\n"
     )
     heads = [f"{each:,}" for each in figures.checkpoints]
-    print("| method | " + " | ".join([*heads, "area", "BBH", "tokens", "searches"]) + " |")
-    print("|---" * (len(heads) + 5) + "|")
+    print(
+        "| method | " + " | ".join([*heads, "area", "BBH", "tokens", "informed", "searches"]) + " |"
+    )
+    print("|---" * (len(heads) + 6) + "|")
     for method in methods:
         print(f"| {method} | {' | '.join(_describe_row(figures, method))} |")
     _print_comparisons(figures)
@@ -260,6 +267,7 @@ def _describe_row(figures: Figures, method: str) -> list[str]:
         f"{measure_area(curve):.1f}",
         f"{Sample(bbh).mean:.1f}" if bbh else "–",
         f"{median(lengths):.0f}" if lengths else "–",
+        f"{fmean(figures.informed.get(method, [0])):.0f} %",
         str(searches),
     ]
 
