@@ -14,6 +14,7 @@ import math
 import random
 import sys
 from collections.abc import Callable
+from functools import partial
 from statistics import fmean
 
 from tests.bench.search.client import Search
@@ -48,19 +49,19 @@ def run_random(search: Search) -> None:
         chat = search.build_chat(propose(search))
 
 
-def run_halving(search: Search) -> None:
+def run_halving(search: Search, first: int = FIRST_LOOK) -> None:
     """Successive halving (Karnin et al. 2013): the better half goes on to twice as many new rows.
 
-    As many proposals as the budget has FIRST_LOOK · n · log2(n) calls for; looks add up.
+    As many proposals as the budget has `first` · n · log2(n) calls for; looks add up.
     """
     rows, number = shuffle_rows(search), 1
-    while FIRST_LOOK * (number + 1) * math.ceil(math.log2(number + 1)) <= search.budget:
+    while first * (number + 1) * math.ceil(math.log2(number + 1)) <= search.budget:
         number += 1
     arms = [search.build_chat(search.start)]
     while len(arms) < number:
         arms.append(search.build_chat(propose(search)))
     scores: dict[int, list[float]] = {arm: [] for arm in range(number)}
-    alive, seen, look = list(scores), 0, FIRST_LOOK
+    alive, seen, look = list(scores), 0, first
     while True:
         asked = rows[seen : seen + look]
         for arm in alive:
@@ -75,7 +76,11 @@ def run_halving(search: Search) -> None:
     search.returns(arms[alive[0]])
 
 
-OWN: dict[str, Callable[[Search], None]] = {"random": run_random, "halving": run_halving}
+OWN: dict[str, Callable[[Search], None]] = {
+    "random": run_random,
+    "halving": run_halving,
+    "halving-8": partial(run_halving, first=8),
+}
 
 
 def main() -> None:

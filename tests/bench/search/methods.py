@@ -56,6 +56,7 @@ METHODS: dict[str, Method] = {
     for method in (
         Method("random", plans=False, is_peer=False),
         Method("halving", is_peer=False),
+        Method("halving-8", is_peer=False),
         Method("gepa"),
         Method("mipro"),
         Method("mipro+demos"),
