@@ -144,14 +144,21 @@ class Figures:
                 curve[checkpoint] = fmean(chosen)
         return curve
 
-    def find_best_peer(self, checkpoint: int) -> str | None:
-        """Return the peer with the best mean at a checkpoint; None without any."""
-        known = {
-            method: sample.mean
-            for method in self.samples
-            if not is_ours(method) and (sample := self.find_sample(method, checkpoint))
+    def find_best_peer(self, method: str, checkpoint: int) -> str | None:
+        """Return the peer that is best at a checkpoint on a method's own tasks and seeds.
+
+        A peer that has fewer of them than another has is left out: it may have had the easy ones.
+        None without any.
+        """
+        ours = self.samples[method].get(checkpoint, {})
+        shared = {
+            peer: [value for block, value in sampled[checkpoint].items() if block in ours]
+            for peer, sampled in self.samples.items()
+            if not is_ours(peer) and checkpoint in sampled
         }
-        return max(known, key=lambda method: known[method]) if known else None
+        most = max(map(len, shared.values()), default=0)
+        whole = {peer: fmean(values) for peer, values in shared.items() if len(values) == most > 0}
+        return max(whole, key=lambda peer: whole[peer]) if whole else None
 
     def compare(self, method: str, other: str, checkpoint: int) -> tuple[float, float, int] | None:
         """Return the mean gain over another method, its p-value, and the number of pairs."""
@@ -165,9 +172,17 @@ class Figures:
         return fmean(gains), flip_signs(gains), len(gains)
 
     def find_level(self, task: str, start: float) -> float | None:
-        """Return the accuracy that is SHARE of the way to the plateau of a task."""
-        curves = [self.find_curve(method, task) for method in self.samples]
-        curves = [curve for curve in curves if curve]
+        """Return the accuracy that is SHARE of the way to the plateau of a task.
+
+        Only methods with the most seeds can be the plateau; None where none is at the end.
+        """
+        last = self.checkpoints[-1]
+        seeds = {
+            method: sum(known == task for known, _ in sampled.get(last, {}))
+            for method, sampled in self.samples.items()
+        }
+        most = max(seeds.values())
+        curves = [self.find_curve(method, task) for method in seeds if seeds[method] == most > 0]
         if not curves:
             return None
         plateau = find_plateau(curves)
@@ -277,7 +292,7 @@ def _print_comparisons(figures: Figures) -> None:
     print("| method | calls | best peer | gain | p | pairs |\n|---|---|---|---|---|---|")
     for method in sorted(filter(is_ours, figures.samples)):
         for checkpoint in figures.checkpoints:
-            peer = figures.find_best_peer(checkpoint)
+            peer = figures.find_best_peer(method, checkpoint)
             found = figures.compare(method, peer, checkpoint) if peer else None
             if found:
                 gain, p, pairs = found
@@ -311,17 +326,23 @@ def _print_plateaus(figures: Figures, methods: Sequence[str], starts: Mapping[st
 def _print_ratios(figures: Figures, methods: Sequence[str], levels: Mapping[str, float]) -> None:
     """Print how many calls ours take to the level for one of the best peer's, search by search."""
     calls = {method: figures.find_calls(method, levels) for method in methods}
-    peers = {m: fmean(map(math.log, c.values())) for m, c in calls.items() if c and not is_ours(m)}
-    if not peers:
-        return
-    best = min(peers, key=lambda method: peers[method])
     for method in filter(is_ours, methods):
-        both = sorted(calls[method].keys() & calls[best].keys())
-        if both:
-            logs = [math.log(calls[method][block] / calls[best][block]) for block in both]
+        ratios = {
+            peer: [
+                math.log(calls[method][block] / reached)
+                for block, reached in sorted(calls[peer].items())
+                if block in calls[method]
+            ]
+            for peer in methods
+            if not is_ours(peer)
+        }
+        most = max(map(len, ratios.values()), default=0)
+        whole = {peer: logs for peer, logs in ratios.items() if len(logs) == most > 0}
+        if whole:
+            best = max(whole, key=lambda peer: fmean(whole[peer]))  # ours over theirs
             print(
-                f"\n{method} takes {math.exp(fmean(logs)):.2f} times the calls of {best} "
-                f"(p = {flip_signs(logs):.3g}, {len(both)} pairs; never counts as twice the last)."
+                f"\n{method} takes {math.exp(fmean(whole[best])):.2f} times the calls of {best} "
+                f"(p = {flip_signs(whole[best]):.3g}, {most} pairs; never: twice the last)."
             )
 
 

@@ -29,6 +29,7 @@ from tests.bench.search.results import Cell, Results, Returned, Score
 from tests.bench.search.server import Counted, Replies, Scorers, SearchServer
 from tests.bench.search.table import (
     CHECKPOINTS,
+    Figures,
     Sample,
     find_calls_to,
     find_plateau,
@@ -246,6 +247,35 @@ def test_tasks_weigh_the_same_however_many_seeds_they_have() -> None:
     sample = Sample({("a", 0): 10.0, ("a", 1): 20.0, ("b", 0): 45.0})
     assert sample.mean == pytest.approx(30)
     assert sample.margin == pytest.approx(1.96 * math.sqrt(50 / 2) / 2)
+
+
+def test_the_best_peer_is_best_on_the_same_tasks_and_seeds(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    # Half is the best peer on both seeds; easy has the easy seed alone.
+    for method, seed, right in (
+        ("opro", 0, "1000"),
+        ("opro", 1, "1100"),
+        ("half", 0, "1100"),
+        ("half", 1, "1100"),
+        ("poor", 0, "0000"),
+        ("poor", 1, "1110"),
+        ("easy", 1, "1111"),
+    ):
+        returned = Returned(
+            Cell("navigate", "pool", method, seed, 100),
+            [["user", f"{method} {seed}"]],
+            9,
+            1,
+            0,
+            1.0,
+        )
+        results.keep_returned([returned])
+        results.keep_score(Score(returned.key, "test", right, 9))
+    figures = Figures(results, ["navigate"], "pool")
+    assert figures.find_best_peer("opro", 100) == "half"
+    assert figures.compare("opro", "half", 100) == (-12.5, 1.0, 2)
+    assert figures.find_level("navigate", 10.0) == pytest.approx(10 + 0.9 * (50 - 10))
+    assert figures.find_best_peer("opro", 200) is None
 
 
 CELL = Cell("navigate", "pool", "random", 0, 100)
