@@ -1,4 +1,4 @@
-"""What a run has of the probe before it, as its run.json names it: answers, prompts and spend."""
+"""The answers, prompts and spend that a run has of the probe before it, as in its run.json."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ EVENTS = 0.7
 
 @dataclass(slots=True)
 class Record:
-    """What the steps of a policy came to.
+    """The steps of a policy, and their result.
 
     Attributes:
         steps: That it had.
@@ -110,10 +110,10 @@ class AutoStrategy(Strategy):
         best = max((_measure(view, each) for each in state.of_step(0)), default=0.0)
         for start in state.of_step(0):
             usual = usual or start.answers["train"].costs.tokens
-        said = {each.step: _find_policy(each.note) for each in state.proposals.texts}
+        policy_of = {each.step: _find_policy(each.note) for each in state.proposals.texts}
         asking = [name for name in self.policies if name not in UNASKING]
         for step in range(1, state.step + 1):
-            name = said.get(step, "")
+            name = policy_of.get(step, "")
             if name not in records:
                 for each in asking:
                     records[each].steps += 1
