@@ -1,4 +1,4 @@
-"""What a budget buys of a search, and what it does not, in words, before the first call."""
+"""The part of a search that a budget buys, and the part that it does not, said before it begins."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def measure_handicap(candidate: Candidate) -> float:
     """Return what the rows that a prompt shows, and is not asked, would change in its train mean.
 
     As much as in that of the start prompts, and of others of earlier steps that were asked all of
-    them: whoever shows the hard rows must not gain by it. An estimate is one for all rows already.
+    them: a prompt must not gain by showing the hard rows. An estimate is one for all rows already.
     """
     train = candidate.answers["train"]
     if not train.shown or train.estimate is not None:
