@@ -158,7 +158,9 @@ class Race:
             return False
         by_question = answers.by_question
         surplus = known = lag = 0.0
-        own = [each for each in self._test.questions if each.question not in answers.shown]
+        own = self._test.questions
+        if answers.shown:
+            own = [each for each in own if each.question not in answers.shown]
         for question, chance, weight, information, lead in own[:n]:
             outcome = by_question[question]
             if not outcome.excluded:

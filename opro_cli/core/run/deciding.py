@@ -121,8 +121,9 @@ MOST_PEERS = 16
 def measure_handicap(candidate: Candidate) -> float:
     """Return what the rows that a prompt shows, and is not asked, would change in its train mean.
 
-    As much as in that of the start prompts, and of others of earlier steps that were asked all of
-    them: a prompt must not gain by showing the hard rows. An estimate is one for all rows already.
+    They are taken to be as hard as they were for the start prompts, and for other prompts of
+    earlier steps without examples, so that a prompt gains nothing by showing the hard rows. An
+    estimate is one for all rows already.
     """
     train = candidate.answers["train"]
     if not train.shown or train.estimate is not None:
