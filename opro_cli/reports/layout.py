@@ -1,4 +1,4 @@
-"""What a budget buys of a search, and what it does not, in words, before the first call."""
+"""Says in words what a budget buys of a search, and what it does not, before the first call."""
 
 from __future__ import annotations
 
