@@ -124,11 +124,18 @@ def test_dollars_cannot_be_capped_where_nobody_knows_the_price(tmp_path: Path) -
 
 
 def test_calls_can_be_capped_and_the_run_resumed(tmp_path: Path) -> None:
-    run = search(tmp_path, budget={"calls": 30})
+    unraced = {**SEARCH, "racing": False}  # with races the calls are laid out as a whole search
+    run = search(tmp_path, budget={"calls": 30}, search=unraced)
     assert run.ending == "budget"
     whole = run.resume(scorer=scorer, optimizer=optimizer, budget=["calls=100000"])
     assert whole.status == "finished"
     assert whole.best == search(tmp_path).best
+
+
+def test_a_few_calls_are_a_whole_search(tmp_path: Path) -> None:
+    run = search(tmp_path, budget={"calls": 30})
+    assert (run.status, run.ending) == ("finished", "finished")
+    assert run.result["spend"]["calls"] <= 30
 
 
 def test_what_a_callable_raises_ends_the_run_and_keeps_it(tmp_path: Path) -> None:

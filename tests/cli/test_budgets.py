@@ -10,10 +10,13 @@ import pytest
 import yaml
 
 from opro_cli.core.task.example import ChatReply, ChatRequest
-from tests.cli.conftest import CONFIG, Opro, only_run
+from tests.cli.conftest import CONFIG as SUMS
+from tests.cli.conftest import Opro, only_run
 from tests.cli.test_commands import without_times
 from tests.loop.runs import ShuffledModel, say
 
+# With races a budget of calls is a whole search (tests/loop/test_budgeted_races).
+CONFIG = SUMS.replace("exemplars: 2", "exemplars: 2, racing: false")
 PRICED = CONFIG.replace("scripted/scorer", "scripted/scorer, price: {input: 1, output: 2}").replace(
     "scripted/optimizer", "scripted/optimizer, price: {input: 1, output: 2}"
 )
@@ -133,3 +136,15 @@ def test_a_dry_run_tells_the_cost_and_asks_and_makes_nothing(
     assert not (folder / "runs").exists()
     run = opro("optimize", "c.yaml", "--json").data
     assert run["spend"]["calls"] <= most["calls"]
+
+
+def test_a_budget_of_calls_is_laid_out_as_a_whole_search(opro: Opro, folder: Path) -> None:
+    with_budget(folder, "{calls: 40}", SUMS)
+    checked = opro("check", "c.yaml")
+    assert "budget.calls 40 does not buy the whole search" in checked.out + checked.err
+    ended = opro("optimize", "c.yaml")
+    assert ended.code == 0
+    assert "budget.calls 40 does not buy the whole search" in ended.err
+    assert 0 < spend(folder)["calls"] <= 40
+    assert opro("runs", "--json").data[0]["status"] == "finished"
+    assert opro("report", only_run(folder).name).code == 0

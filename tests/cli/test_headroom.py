@@ -284,7 +284,7 @@ def test_a_ceiling_is_kept_over_probe_and_run(
     opro: Opro, probes: Path, model: ShuffledModel, monkeypatch: pytest.MonkeyPatch, due: None
 ) -> None:
     monkeypatch.setattr(headroom, "SHARE", 0.5)
-    said = opro("optimize", "c.yaml", "--budget", "calls=90")
+    said = opro("optimize", "c.yaml", "--budget", "calls=90", "--set", "search.racing=false")
     assert said.code == 3
     assert count(model) == 90
     said = opro("resume", "--last")

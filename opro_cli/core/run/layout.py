@@ -1,4 +1,4 @@
-"""The search that a budget of calls buys: steps, the length of first looks, shares of dev and test.
+"""Lay out a budget of calls: how many steps, how long the first looks, the shares of dev and test.
 
 Everything follows from the settings and from what was recorded so far, so that a resume lays out
 the same. Calls that were lost with a killed process count against the budget all the same: the last
@@ -30,7 +30,7 @@ OWN_LOOKS = 2
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The calls of a run, shared out.
+    """The shares of a budget of calls.
 
     Attributes:
         steps: Steps of the search.
