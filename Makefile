@@ -49,6 +49,7 @@ conformance: .venv/ready-dev
 soak: .venv/ready-dev
 	OPRO_KILLS=200 $(BIN)/pytest -q -n auto -rP tests/cli/test_process.py -k killed_at_any_moment
 	OPRO_KILLS=300 $(BIN)/pytest -q -n auto -rP tests/cli/test_kills.py
+	OPRO_KILLS=200 $(BIN)/pytest -q -n auto -rP tests/cli/test_policy_kills.py
 	OPRO_ROUNDS=20 $(BIN)/pytest -q -n auto tests/cli/test_eval_at_once.py
 
 # What time and chance do: one table, with targets; for comparing days, on a machine at rest.

@@ -1,4 +1,4 @@
-"""kill -9 at random moments of `reflect` and `evolve`: each ends as one that nobody disturbed.
+"""kill -9 at random moments of a search by each policy: it ends as one that nobody disturbed.
 
 OPRO_KILLS says how many kills there are of each kind; OPRO_KILL_SEED repeats those of a run.
 """
@@ -79,6 +79,16 @@ search:
   steps: 6
   candidates_per_step: 4
   stop_when: {no_gain_steps: 5}
+""",
+    "demos": """
+search: {strategy: demos, steps: 6, candidates_per_step: 4, options: {most: 3}}
+""",
+    "place": """
+search: {strategy: place, steps: 4, start: ["Add both numbers.", "Think first."]}
+""",
+    "auto": """
+optimizer: {model: "python:models:write", concurrency: 3}
+search: {strategy: auto, steps: 8, candidates_per_step: 4, start: "Think first. Then add both."}
 """,
 }
 
