@@ -392,7 +392,7 @@ def _build_splits(diff: PromptDiff, adjusted: Adjusted) -> Table:
 def _format_score(score: Score | None, scale: Scale, separator: str = " ") -> str:
     if score is None:
         return _NOTHING
-    parts = [formats.format_mean(score.mean, scale)]
+    parts = [formats.format_mean(score.mean, scale, estimated=score.estimated)]
     if formats.are_shares(scale):
         parts.append(formats.format_bounds(score.interval.low, score.interval.high))
     parts.append(f"n={format_count(score.n)}")

@@ -205,7 +205,10 @@ def _format_score(score: Data | None, scale: Scale | None) -> str:
     if score is None:
         return "-"
     low, high = score["interval"]
-    return formats.format_score(score["mean"], low, high, score["correct"], score["n"], scale)
+    text = formats.format_score(score["mean"], low, high, score["correct"], score["n"], scale)
+    if not score.get("estimated"):
+        return text
+    return f"~{text.removesuffix(' 0/0')}"  # the dev questions may have been asked of others alone
 
 
 def _list_missed(result: Data, start: Data, best: Data) -> Iterator[str]:

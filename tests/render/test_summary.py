@@ -123,6 +123,16 @@ def test_the_change_on_test_is_that_of_a_whole_search() -> None:
         assert train.split()[-1][0] in "+-"
 
 
+def test_an_estimate_is_marked_as_one_with_the_questions_that_were_asked() -> None:
+    data = result()
+    before = data["initial"]["scores"]
+    before["train"] = {**score(3, 5, 0.343, 0.95), "mean": 0.649, "estimated": True}
+    before["dev"] = {**before["train"], "correct": 0, "n": 0}
+    train, dev = (line for line in printed(data) if line.startswith(("train ", "dev ")))
+    assert train.split()[1:6] == ["~64.9", "%", "[34.3–95.0]", "3/5", "82.5"]
+    assert dev.split()[1:5] == ["~64.9", "%", "[34.3–95.0]", "75.0"]
+
+
 def test_the_prompt_keeps_its_lines() -> None:
     lines = printed(result())
     at = lines.index("best prompt (step 7):")
