@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from opro_cli.core.run import progress
+from opro_cli.core.run import progress, selection
 from opro_cli.core.run.deciding import get_basis, name_basis
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.remaining import estimate_time_left
@@ -243,7 +243,8 @@ def _draw_best(state: RunState, board: Scoreboard, columns: Columns, room: int) 
     best = board.find_best(state, max(0, room))
     spare = room - len(best) > 0 or room > _MIN_BEST
     for index, candidate in enumerate(best):
-        on_dev = board.get_score(candidate, "dev") if state.is_scored(candidate, "dev") else None
+        counts = selection.is_ranked(state, candidate, "dev")
+        on_dev = board.get_score(candidate, "dev") if counts else None
         train = board.get_score(candidate, "train")
         rows = columns.draw_row(candidate, "train", train, on_dev, 2 if index == 0 and spare else 1)
         if index == 0:

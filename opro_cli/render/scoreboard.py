@@ -165,10 +165,11 @@ class Scoreboard:
         return score
 
     def find_best(self, state: RunState, limit: int) -> list[Candidate]:
-        """Return candidates scored on all of train, best first, as the winner is chosen."""
+        """Return candidates whose train score counts, best first, as the winner is chosen."""
         if self._winner is None and selection.is_decided(state):
             self._winner = selection.find_winner(state)
-        scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
+        everyone = state.candidates.values()
+        scored = [c for c in everyone if selection.is_ranked(state, c, "train")]
         return heapq.nsmallest(limit, scored, key=lambda c: self._rank(state, c))
 
     def find_leader(self, state: RunState) -> tuple[Basis, float] | None:
@@ -201,7 +202,7 @@ class Scoreboard:
                 score = self.get_score(candidate, "train")
                 known = score.mean if score else 0.0
                 means.setdefault(candidate.step, []).append(known)
-                if state.is_scored(candidate, "train"):  # an estimate is no record
+                if selection.is_ranked(state, candidate, "train"):
                     tops.setdefault(candidate.step, []).append(known)
             else:
                 unfinished = min(unfinished, candidate.step)
@@ -257,7 +258,7 @@ class Scoreboard:
 def _get_basis(state: RunState, candidate: Candidate) -> Basis:
     """Return the questions that rank a candidate so far."""
     # Until the search is over, only those that `eval_interval` picked have dev scores.
-    on_dev = not state.is_searching and state.is_scored(candidate, "dev")
+    on_dev = not state.is_searching and selection.is_ranked(state, candidate, "dev")
     return get_basis(state) if on_dev else "train"
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from opro_cli.core.run.events import Answered, Event, Looked, Proposed
-from opro_cli.core.run.progress import count_calls
+from opro_cli.core.run.progress import count_calls, estimate_calls
 from opro_cli.core.run.selection import decide, find_winner, list_rivals
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Example, Split
 from opro_cli.loop.runner import Runner
+from opro_cli.render.scoreboard import Scoreboard
 from tests.loop import runs
 from tests.loop.runs import MemoryJournal, calls, new_runner, outcome
 from tests.loop.test_racing_runs import Racers
@@ -79,6 +80,17 @@ async def test_a_budget_is_a_whole_search_with_a_winner_chosen_on_unseen_rows(mo
     assert not any(
         c.answers["dev"].by_question for c in state.candidates.values() if c not in rivals
     )
+
+
+async def test_estimates_stand_in_the_live_view_and_the_budget_is_what_there_may_be() -> None:
+    state = (await raced(60)).state
+    board, best = Scoreboard(), find_winner(state)
+    listed = board.find_best(state, 99)
+    assert {each.id for each in listed} == {*state.candidates}
+    assert listed[0] is best
+    assert not all(state.is_scored(each, "train") for each in listed)
+    assert board.measure_steps(state).best_so_far[0] > 0
+    assert estimate_calls(state) == 60 < estimate_calls((await raced(None, steps=2)).state)
 
 
 async def test_short_looks_go_to_many_and_long_ones_to_few() -> None:

@@ -93,7 +93,10 @@ def estimate_calls(state: RunState) -> int:
     proposed = state.proposals.replies - len(state.proposals.arrived)
     proposed += open_steps * (search.candidates_per_step + search.ask_again)
     probed = sum(state.probed.values())
-    return proposed + questions * state.calls_per_question + tiny_call + probed
+    most = proposed + questions * state.calls_per_question + tiny_call + probed
+    if state.looks and state.most_calls is not None:  # a budget that does not buy all of it
+        most = min(most, state.most_calls + count_spared_calls(state))
+    return most
 
 
 def count_endpoint_checks(settings: Settings) -> dict[Role, int]:

@@ -267,7 +267,7 @@ def select_finalists(state: RunState) -> list[Candidate]:
         return select_pruned(state)
     if state.look is not None and state.look.finalists:
         return [state.candidates[id] for id in state.look.finalists]
-    scored = [c for c in state.candidates.values() if _is_ranked(state, c, "train")]
+    scored = [c for c in state.candidates.values() if is_ranked(state, c, "train")]
     best = rank([c for c in scored if may_win(state, c)], "train")
     best = [c for c in best if _may_be_best(c, best[0])][: state.search.finalists]
     initial = [c for c in state.of_step(0) if c not in best]
@@ -298,26 +298,26 @@ def list_rivals(state: RunState) -> tuple[Basis, list[Candidate]]:
     if state.sizes["dev"] and not state.is_searching:
         # `eval_interval` scores others too; they were not good enough on train to be chosen.
         finalists = select_finalists(state)
-        if all(_is_ranked(state, c, "dev") for c in finalists):
+        if all(is_ranked(state, c, "dev") for c in finalists):
             return get_basis(state), _rank_scored(state, finalists, get_basis(state))
     return "train", _rank_scored(state, state.candidates.values(), "train")
 
 
 def _rank_scored(state: RunState, candidates: Iterable[Candidate], basis: Basis) -> list[Candidate]:
     splits = list_splits(basis)
-    scored = (c for c in candidates if all(_is_ranked(state, c, split) for split in splits))
+    scored = (c for c in candidates if all(is_ranked(state, c, split) for split in splits))
     return rank((c for c in scored if may_win(state, c)), basis)
 
 
-def _is_ranked(state: RunState, candidate: Candidate, split: Split) -> bool:
-    """Return True if a candidate's score on a split counts: with looks an estimate does too."""
+def is_ranked(state: RunState, candidate: Candidate, split: Split) -> bool:
+    """Return True if a score may win: one of all questions of a split, or in looks an estimate."""
     return (state.is_settled if state.looks else state.is_scored)(candidate, split)
 
 
 def sort_best_first(state: RunState) -> list[Candidate]:
     """Sort all candidates that have their train answers: the winner, the finalists, the others."""
     _, rivals = list_rivals(state)
-    everyone = (c for c in state.candidates.values() if _is_ranked(state, c, "train"))
+    everyone = (c for c in state.candidates.values() if is_ranked(state, c, "train"))
     winner = find_winner(state)
     first = [*([winner] if winner else []), *rivals, *rank(everyone, "train")]
     return list({candidate.id: candidate for candidate in first}.values())
