@@ -8,7 +8,6 @@ likely to be drawn. Calls count by what they cost: those with worked examples ar
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.view import Ask, Draft, End, RehearsedView, SearchView
 from opro_cli.core.task.prompt import Content
 from opro_cli.ports import Need, Strategy
+from opro_cli.strategies.headroom import read_with
 from opro_cli.strategies.problem import NoOptions
 
 UNIT = 0.04
@@ -54,9 +54,7 @@ class AutoStrategy(Strategy):
 
     def __init__(self, policies: Mapping[str, Strategy], guard: Strategy) -> None:
         self.policies, self.guard = dict(policies), guard
-        self.needs: frozenset[Need] = frozenset().union(
-            *(policy.needs for policy in self.policies.values())
-        )
+        self.needs = frozenset[Need]().union(*(each.needs for each in policies.values()))
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
         """Return the proposals of the policy that is drawn; one that is at its end is passed by.
@@ -71,20 +69,16 @@ class AutoStrategy(Strategy):
             proposed = policy.propose(replace(view, options=options), step)
             if isinstance(proposed, End):
                 continue
-            why = describe_choice(records[name])
-            signed = [_sign(each, name, why) for each in proposed]
-            if signed and not isinstance(view, RehearsedView):
-                return signed
-            rehearsed += signed
+            signed = f"{name} ({describe_choice(records[name])})"
+            own = [replace(p, note=f"{signed}: {p.note}".rstrip(": ")) for p in proposed]
+            if own and not isinstance(view, RehearsedView):
+                return own
+            rehearsed += own
         return rehearsed or End("every policy is at its end")
 
     def read(self, reply: str, ask: Ask, *, cut: bool = False) -> Sequence[Content | str]:
         """Return the candidates that the policy which asked reads in a reply."""
-        policy = self.policies.get(_find_policy(ask.note), self.guard)
-        if "cut" in inspect.signature(policy.read).parameters:
-            read: Sequence[Content | str] = policy.read(reply, ask, cut=cut)  # type: ignore[call-arg]
-            return read
-        return policy.read(reply, ask)
+        return read_with(self.policies.get(_find_policy(ask.note), self.guard), reply, ask, cut=cut)
 
     def reject(self, candidate: Content, view: SearchView) -> str:
         """Return which of the application's placeholders a candidate loses or adds."""
@@ -106,10 +100,10 @@ class AutoStrategy(Strategy):
         A step without a text that could be read is one of those that ask a model.
         """
         records = {name: Record() for name in self.policies}
-        state, usual = view.state, None
+        state = view.state
         best = max((_measure(view, each) for each in state.of_step(0)), default=0.0)
-        for start in state.of_step(0):
-            usual = usual or start.answers["train"].costs.tokens
+        costs = (each.answers["train"].costs.tokens for each in state.of_step(0))
+        usual = next(filter(None, costs), None)
         policy_of = {each.step: _find_policy(each.note) for each in state.proposals.texts}
         asking = [name for name in self.policies if name not in UNASKING]
         for step in range(1, state.step + 1):
@@ -136,13 +130,7 @@ def describe_choice(record: Record) -> str:
     """Return why a policy is drawn, in a few words for people."""
     if not record.steps:
         return "not tried yet"
-    points = 100 * record.gain / record.steps
-    return f"{points:+.1f} points a step so far"
-
-
-def _sign(proposal: Ask | Draft, policy: str, why: str) -> Ask | Draft:
-    aim = f": {proposal.note}" if proposal.note else ""
-    return replace(proposal, note=f"{policy} ({why}){aim}")
+    return f"{100 * record.gain / record.steps:+.1f} points a step so far"
 
 
 def _find_policy(note: str) -> str:

@@ -169,6 +169,14 @@ def describe_answer(task: TaskSettings, labels: Sequence[str] = ()) -> str:
     return _ANSWERS.get(kind, "the answer itself")
 
 
+def read_with(strategy: Strategy, reply: str, ask: Ask, *, cut: bool) -> Sequence[Content | str]:
+    """Return the candidates that a strategy reads, which is told of a cut if it wants to know."""
+    if "cut" in inspect.signature(strategy.read).parameters:
+        read: Sequence[Content | str] = strategy.read(reply, ask, cut=cut)  # type: ignore[call-arg]
+        return read
+    return strategy.read(reply, ask)
+
+
 class _Around(Strategy):
     """A strategy that adds to another one, which reads all replies and rejects candidates."""
 
@@ -178,10 +186,7 @@ class _Around(Strategy):
 
     def read(self, reply: str, ask: Ask, *, cut: bool = False) -> Sequence[Content | str]:
         """Return the candidates that the other strategy reads in a reply."""
-        if "cut" in inspect.signature(self.inner.read).parameters:
-            read: Sequence[Content | str] = self.inner.read(reply, ask, cut=cut)  # type: ignore[call-arg]
-            return read
-        return self.inner.read(reply, ask)
+        return read_with(self.inner, reply, ask, cut=cut)
 
     def reject(self, candidate: Content, view: SearchView) -> str:
         """Return why the other strategy would not score a candidate."""
