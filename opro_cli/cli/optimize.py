@@ -182,6 +182,8 @@ def resume(
     folder = choose_run("resume", run, last, runs_dir)
     if checked := check_result(folder):
         say(f"{folder.name} is finished; nothing to resume")
+        if budget:
+            say(f"a new run goes on from its best prompt: --set search.start={folder.name}@best")
         if checked.note:
             say(checked.note)
         show_result(checked.result, as_json=as_json)

@@ -80,6 +80,8 @@ def test_a_sound_one_is_printed_and_nothing_is_written(opro: Opro, run: Path) ->
     said = opro("resume", run.name, "--json")
     assert said.data == json.loads((run / "result.json").read_text())
     assert said.err == f"{run.name} is finished; nothing to resume\n"
+    more = opro("resume", run.name, "--budget", "calls=9999")
+    assert f"goes on from its best prompt: --set search.start={run.name}@best" in more.err
     assert {path: path.stat().st_mtime_ns for path in run.iterdir()} == before
     copy = run.rename(run.with_name("renamed"))
     assert "not what" not in opro("resume", copy.name).err
