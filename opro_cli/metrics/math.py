@@ -30,9 +30,17 @@ class MathMetric:
     def target(self, raw: str) -> str:
         r"""Return the answer: what the last `\boxed{}` holds, or stands behind "####".
 
+        An answer that has a marker of its own is read again, so that a target read is itself.
+
         Raises:
             ValueError: There is none, or it is a whole solution.
         """
+        text = self._read_target(raw)
+        while (again := self._read_target(text)) != text:
+            text = again
+        return text
+
+    def _read_target(self, raw: str) -> str:
         text = read_box(raw)
         if text is None:
             final = find_final_answer(raw)

@@ -235,7 +235,7 @@ def test_the_caller_keeps_its_sections_and_a_relative_file_is_resumed(
     monkeypatch.chdir(tmp_path)
     rows = "".join(json.dumps(row) + "\n" for row in ROWS)
     Path("rows.jsonl").write_text(rows)
-    search = {"steps": 1}
+    search = {"steps": 1, "racing": False}
     run = opro_cli.optimize(
         task={**TASK, "data": "rows.jsonl"},
         scorer=scorer,
@@ -243,7 +243,7 @@ def test_the_caller_keeps_its_sections_and_a_relative_file_is_resumed(
         strategy=Adverbs(),
         budget={"calls": 3},
     )
-    assert (search, run.ending) == ({"steps": 1}, "budget")
+    assert (search, run.ending) == ({"steps": 1, "racing": False}, "budget")
     assert len(repr(run)) < 500
     again = run.resume(budget=["calls=+2"])  # with the objects that it has
     assert again.ending == "budget"

@@ -130,7 +130,7 @@ def test_a_run_says_the_same_wherever_it_is_read(
 def test_a_named_ledger_is_remembered_by_its_run(tmp_path: Path) -> None:
     own = Path(os.environ["OPRO_STATE_DIR"])
     named = tmp_path / "repository" / "ledger.jsonl"
-    first = run(tmp_path, ledger=named, budget={"calls": 15})
+    first = run(tmp_path, ledger=named, budget={"calls": 15}, search={"racing": False})
     assert first.ending == "budget"
     done = first.resume(budget=["calls=none"])
     assert use_of(done)["number"] == 1

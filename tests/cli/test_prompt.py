@@ -270,7 +270,7 @@ def test_a_run_from_no_file_names_the_way_by_hand(shop: Path, opro: Opro) -> Non
 def test_a_run_goes_on_without_the_files(shop: Path, opro: Opro) -> None:
     text = (shop / "shop.yaml").read_text() + "budget: {calls: 30}\n"
     (shop / "shop.yaml").write_text(text)
-    assert opro("optimize", "shop.yaml", "--plain").code == 3
+    assert opro("optimize", "shop.yaml", "--plain", "--set", "search.racing=false").code == 3
     for file in ("start.md", "support.md"):
         (shop / "prompts" / file).write_text("other")
     assert opro("resume", "--last", "--budget", "calls=none", "--plain").code == 0

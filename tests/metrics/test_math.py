@@ -186,6 +186,8 @@ def test_a_reply_that_was_cut_before_its_box_has_no_answer() -> None:
         ("$x = 3$", "x = 3"),
         ("#### 72", "72"),
         ("  (2,\n4) ", "(2, 4)"),
+        ("\\boxed{#### 72}", "72"),
+        ("\\BOXED{ANSWER 0", "0"),
     ],
 )
 def test_a_gold_solution_is_its_answer(raw: str, target: str) -> None:

@@ -66,10 +66,17 @@ def test_everything_wrong_under_all_kinds_is_a_no() -> None:
 
 
 def test_what_no_kind_moves_is_not_known() -> None:
-    others = [mixed(4, 6)] * 6
-    found = judge(state_of(mixed(13, 7), *others, mixed(10, 10), mixed(12, 8)))
+    others = [mixed(3, 7)] * 6
+    found = judge(state_of(mixed(14, 6), *others, mixed(7, 13), mixed(8, 12)))
     assert (found.outcome, found.kind) == ("no", "knowledge")
     assert "another model" in found.write_advice()
+
+
+def test_a_start_prompt_that_is_little_better_than_all_kinds_is_no_no_yet() -> None:
+    others = [mixed(4, 6)] * 6
+    found = judge(state_of(mixed(13, 7), *others, mixed(10, 10), mixed(12, 8)))
+    assert (found.outcome, found.kind) == ("cannot tell", "unknown")
+    assert "a larger probe" in found.write_advice()
 
 
 def test_readable_replies_are_a_go() -> None:
