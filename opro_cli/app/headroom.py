@@ -27,7 +27,7 @@ from opro_cli.core.labels import find_closed_set, get_kind
 from opro_cli.core.run.events import Probed
 from opro_cli.core.run.progress import count_calls, count_spared_calls
 from opro_cli.core.settings.models import is_computed_here
-from opro_cli.core.settings.settings import ASKING_NONE, PRUNE, BudgetSettings, Settings
+from opro_cli.core.settings.settings import ASKING_NONE, PRUNE, UNUSED, BudgetSettings, Settings
 from opro_cli.core.task.example import Example, Split, fingerprint_examples, list_groups
 from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.errors import Interrupted, OproError, RunExistsError, RunFolderError, UsageError
@@ -441,14 +441,22 @@ def probe_first(  # noqa: PLR0913 - all but three are keywords
         return {}
     spent = list(found.spent) if found else []
     outcome = found.headroom.outcome if found else None
-    drafts = () if settings.search.strategy == "list" else _choose_drafts(runs_dir, names)
+    if _writes_words(settings):
+        plan = plan_run(settings, data, folders, runs_dir, ledger=ledger)
+        own = found.folder.name if found and found.folder else plan.folder.name if plan else ""
+        drafts = _choose_drafts(runs_dir, own) if own in names else ()
+    else:
+        drafts = ()
     return describe_probe(names, outcome, spent, drafts)
 
 
-def _choose_drafts(runs_dir: Path, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the best prompts of some probes; those that are gone, or damaged, have none."""
-    states = []
-    for name in names:
-        with suppress(OproError):
-            states.append(read_run(runs_dir / FOLDER / name).state)
-    return choose_drafts(states)
+def _writes_words(settings: Settings) -> bool:
+    """Return whether a search tries words that no start prompt has, and so those of its probe."""
+    return settings.search.strategy not in ASKING_NONE and settings.optimizer.model != UNUSED
+
+
+def _choose_drafts(runs_dir: Path, name: str) -> tuple[str, ...]:
+    """Return the best prompts of a probe; one that is gone, or damaged, has none."""
+    with suppress(OproError):
+        return choose_drafts(read_run(runs_dir / FOLDER / name).state)
+    return ()

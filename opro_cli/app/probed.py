@@ -53,18 +53,15 @@ def list_drafts(identity: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple((identity.get("headroom") or {}).get("drafts", ()))
 
 
-def choose_drafts(states: Iterable[RunState]) -> tuple[str, ...]:
-    """Return the best instructions of some probes: those that they asked the most rows.
+def choose_drafts(state: RunState) -> tuple[str, ...]:
+    """Return the best instructions of a probe: those that it asked the most rows.
 
     Worked examples and other positions are for the user to take, in the config.
     """
-    chosen: dict[str, None] = {}
-    for state in states:
-        tried = [*state.of_step(1), *state.pending.values()]
-        worded = [each for each in tried if not encode_form(each.content)]
-        worded.sort(key=_rank, reverse=True)
-        chosen |= dict.fromkeys(each.instruction for each in worded[:MOST_DRAFTS])
-    return tuple(chosen)
+    tried = [*state.of_step(1), *state.pending.values()]
+    worded = [each for each in tried if not encode_form(each.content)]
+    worded.sort(key=_rank, reverse=True)
+    return tuple(each.instruction for each in worded[:MOST_DRAFTS])
 
 
 def _rank(candidate: Candidate) -> tuple[int, float]:

@@ -376,6 +376,8 @@ def _note_edited_source(run: RecordedRun) -> tuple[str, ...]:
             limit = recorded.search.max_instruction_chars
             search = replace(edited.search, max_instruction_chars=limit)
             edited = replace(edited, search=search)
+        if recorded and not edited.task.labels:  # they were read off the gold answers
+            edited = replace(edited, task=replace(edited.task, labels=recorded.task.labels))
         if recorded and (origins := run.identity.get("start_runs")):
             search = restore_references(edited.search, origins, recorded.search)
             edited = replace(edited, search=search)

@@ -182,8 +182,12 @@ def resume(
     folder = choose_run("resume", run, last, runs_dir)
     if checked := check_result(folder):
         say(f"{folder.name} is finished; nothing to resume")
-        if budget:
-            say(f"a new run goes on from its best prompt: --set search.start={folder.name}@best")
+        if budget and (best := checked.result["best"]):
+            start = f"--set search.start={folder.name}@best"
+            if best.get("demos"):  # which are rows of its own run
+                start = f"`opro prompt {folder.name} --instruction > start.md`, then --set "
+                start += "search.start=file:start.md"
+            say(f"a new run goes on from its best prompt: {start}")
         if checked.note:
             say(checked.note)
         show_result(checked.result, as_json=as_json)

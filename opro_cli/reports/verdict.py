@@ -81,7 +81,9 @@ def judge(
     if best is start and not state.search.steps and state.sizes["train"]:
         return Verdict("not_distinguishable", NO_SEARCH, headline=NO_SEARCH)
     if best is start:
-        return Verdict("not_distinguishable", _explain_start(state))
+        unasked = state.looks and not is_any_rival_asked(state)
+        told = describe_unasked(state) if unasked else _explain_start(state)
+        return Verdict(None if unasked else "not_distinguishable", told)
     comparison = compare_candidates(start, best, side_by_side=state.interleaves)
     if comparison is None:
         affords = affords_test(state, everything=False)
@@ -97,6 +99,19 @@ def judge(
         if comparison.guarded_p >= limit:
             outcome = "not_distinguishable"
     return Verdict(outcome, _write_sentence(comparison, outcome, use), comparison)
+
+
+def is_any_rival_asked(state: RunState) -> bool:
+    """Return whether a prompt other than the initial ones has an answer."""
+    return any(each.step and each.is_asked for each in state.candidates.values())
+
+
+def describe_unasked(state: RunState) -> str:
+    """Say that the budget bought no comparison."""
+    return (
+        f"budget.calls {state.most_calls or 0:,} was spent before any other prompt was asked a "
+        "question, so nothing was compared"
+    )
 
 
 def describe_untested(state: RunState) -> str:

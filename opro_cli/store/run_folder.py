@@ -297,14 +297,15 @@ def _read_section(folder: Path, identity: Mapping[str, Any], name: str, cls: typ
 def _check_whole(run: RecordedRun) -> None:
     """Refuse a finished run with work left, and a result with more calls than the journal.
 
-    A probe has a plan of its own, which is over before that of a search.
+    A probe has a plan of its own, which is over before that of a search. What a budget left for
+    test at the end of a race in looks is not known here: a session may have had another budget.
     """
     folder, state = Path(run.folder), run.state
     result = read_result(folder) or {}
     finished = "finished" in (run.status, result.get("status"))
-    probe = bool(run.identity.get("probe"))
+    over = bool(run.identity.get("probe")) or state.race_is_over
     cut = ""
-    if finished and (run.status != "finished" or not (probe or plan_next(state) == Finish())):
+    if finished and (run.status != "finished" or not (over or plan_next(state) == Finish())):
         cut = "does not lead to the end of the run, which was finished"
     else:
         spend = result.get("spend")

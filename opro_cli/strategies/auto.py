@@ -129,7 +129,7 @@ UNASKING = ("place", "demos")
 def describe_choice(record: Record) -> str:
     """Return why a policy is drawn, in a few words for people."""
     if not record.steps:
-        return "not tried yet"
+        return "its first turn"
     return f"{100 * record.gain / record.steps:+.1f} points a step so far"
 
 

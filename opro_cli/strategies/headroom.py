@@ -23,6 +23,7 @@ from opro_cli.ports import Strategy
 BARE = 120
 """Characters of a start prompt up to which a prompt without it may be tried in its place."""
 MOST_KINDS = 11
+FROM_PROBE = "among the best of the probe before the search"
 MOST_NAMED = 12
 """Labels that a prompt names, at most."""
 _, STEP_BY_STEP, DEEP_BREATH = BASELINES
@@ -251,4 +252,4 @@ class ProbedStrategy(_Around):
         proposed = self.inner.propose(view, step)
         if step > 1 or isinstance(proposed, End):
             return proposed
-        return [*map(Draft, self.drafts), *proposed]
+        return [*(Draft(each, note=FROM_PROBE) for each in self.drafts), *proposed]

@@ -167,7 +167,7 @@ def probe(
         labels=labels,
         calls=calls,
     )
-    return found, choose_drafts([state])
+    return found, choose_drafts(state)
 
 
 def search(

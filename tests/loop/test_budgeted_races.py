@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from opro_cli.core.run.candidates import Candidate, Estimate, Outcome
 from opro_cli.core.run.events import Answered, Event, Looked, Proposed
 from opro_cli.core.run.progress import count_calls, estimate_calls
 from opro_cli.core.run.selection import decide, find_winner, list_rivals
 from opro_cli.core.run.state import RunState
+from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.task.example import Example, Split
 from opro_cli.loop.runner import Runner
 from opro_cli.render.scoreboard import Scoreboard
+from opro_cli.reports.verdict import judge
 from tests.loop import runs
 from tests.loop.runs import MemoryJournal, calls, new_runner, outcome
 from tests.loop.test_racing_runs import Racers
@@ -91,6 +94,29 @@ async def test_estimates_stand_in_the_live_view_and_the_budget_is_what_there_may
     assert not all(state.is_scored(each, "train") for each in listed)
     assert board.measure_steps(state).best_so_far[0] > 0
     assert estimate_calls(state) == 60 < estimate_calls((await raced(None, steps=2)).state)
+
+
+async def test_a_budget_that_asks_no_other_prompt_is_no_comparison() -> None:
+    runner = budgeted(7)
+    await runner.run()
+    (start,) = runner.state.of_step(0)
+    verdict = judge(runner.state, start, start)
+    assert verdict.outcome is None
+    asked = "budget.calls 7 was spent before any other prompt was asked a question"
+    assert asked in verdict.sentence
+    tried = (await raced(60)).state
+    (start,) = tried.of_step(0)
+    assert judge(tried, start, start).outcome == "not_distinguishable"
+
+
+def test_a_prompt_that_was_asked_nothing_has_no_score() -> None:
+    candidate = Candidate("id", "Add.", 1)
+    candidate.answers["train"].estimate = Estimate(0.7, Interval(0.5, 0.9), 30)
+    assert candidate.score("train") is None
+    candidate.answers["train"].add(0, Outcome("2", 1.0))
+    score = candidate.score("train")
+    assert score is not None
+    assert (score.mean, score.estimated) == (0.7, True)
 
 
 async def test_short_looks_go_to_many_and_long_ones_to_few() -> None:

@@ -85,7 +85,7 @@ def test_those_not_tried_yet_come_first_in_their_order() -> None:
 
 
 def test_what_a_policy_tries_and_why_is_said_with_the_proposal() -> None:
-    assert note(view_behind()) == "place (not tried yet): an aim"
+    assert note(view_behind()) == "place (its first turn): an aim"
     tried = view_behind(("place", 0.5), ("demos", 0.3), ("reflect", 0.3), ("evolve", 0.3))
     others = {
         f"{name} (+0.0 points a step so far): an aim" for name in ("demos", "reflect", "evolve")
@@ -125,11 +125,11 @@ def test_a_policy_at_its_end_is_passed_by() -> None:
 
 
 def test_the_policy_that_asked_reads_the_reply() -> None:
-    ask = Ask((Message("user", "?"),), note="reflect (not tried yet): root cause")
+    ask = Ask((Message("user", "?"),), note="reflect (its first turn): root cause")
     assert auto().read("x", ask) == ("reflect reads x",)
     assert auto().read("x", replace(ask, note="")) == ("evolve reads x",)
 
 
 def test_the_reason_is_in_points_a_step() -> None:
-    assert describe_choice(Record()) == "not tried yet"
+    assert describe_choice(Record()) == "its first turn"
     assert describe_choice(Record(4, 0.1, 50)) == "+2.5 points a step so far"

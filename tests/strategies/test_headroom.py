@@ -10,7 +10,7 @@ from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.settings.settings import DataSettings, TaskSettings
 from opro_cli.core.task.prompt import Demo, Layout, Prompt
 from opro_cli.ports import Strategy
-from opro_cli.strategies.headroom import BARE, Kind, ProbedStrategy, build_kinds
+from opro_cli.strategies.headroom import BARE, FROM_PROBE, Kind, ProbedStrategy, build_kinds
 
 START = "Let's solve the problem."
 
@@ -115,7 +115,8 @@ def test_the_best_of_a_probe_are_tried_first_beside_the_proposals_of_the_search(
     view: Any = None
     inner = Short()
     probed = ProbedStrategy(inner, ("One.", "Two."))
-    assert probed.propose(view, 1) == [Draft("One."), Draft("Two."), inner.ask]
+    drafts = [Draft(each, note=FROM_PROBE) for each in ("One.", "Two.")]
+    assert probed.propose(view, 1) == [*drafts, inner.ask]
     assert probed.propose(view, 2) == [inner.ask]
     assert probed.propose(view, 3) == End("enough")
     assert (probed.name, probed.needs, probed.Options) == ("short", inner.needs, None)

@@ -237,8 +237,18 @@ class Candidate:
         return decode_content(self.instruction, self.form)
 
     def score(self, split: Split) -> Score | None:
-        """Return the score on a split so far, None before the first answer."""
+        """Return the score on a split so far, None before the first answer.
+
+        What is estimated of a prompt that was asked nothing at all is no score either.
+        """
+        if not self.is_asked:
+            return None
         return self.answers[split].score(self.groups.get(split, ()))
+
+    @property
+    def is_asked(self) -> bool:
+        """There is an answer to some question."""
+        return any(answers.by_question for answers in self.answers.values())
 
     def count_independent(self, split: Split) -> float:
         """Return how many independent questions tell as much as those answered on a split."""
