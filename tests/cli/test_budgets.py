@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from opro_cli.core.task.example import ChatReply, ChatRequest
+from opro_cli.store.run_files import fingerprint_settings
 from tests.cli.conftest import CONFIG as SUMS
 from tests.cli.conftest import Opro, only_run
 from tests.cli.test_commands import without_times
@@ -148,3 +149,16 @@ def test_a_budget_of_calls_is_laid_out_as_a_whole_search(opro: Opro, folder: Pat
     assert 0 < spend(folder)["calls"] <= 40
     assert opro("runs", "--json").data[0]["status"] == "finished"
     assert opro("report", only_run(folder).name).code == 0
+
+
+def test_a_race_that_ended_under_a_lower_ceiling_than_its_first_is_whole(
+    opro: Opro, folder: Path
+) -> None:
+    assert opro("optimize", "c.yaml", "--budget", "calls=30").code == 0
+    identity = only_run(folder) / "run.json"
+    content = json.loads(identity.read_text("utf-8"))
+    assert content["settings"]["budget"]["calls"] == 30
+    content["settings"]["budget"]["calls"] = 60  # as if a first session had been allowed more
+    content["config_fingerprint"] = fingerprint_settings(content["settings"])
+    identity.write_text(json.dumps(content), "utf-8")
+    assert opro("show", "sums").code == 0
