@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from opro_cli.app.named_prompts import build_unscored_error, find_prompt
 from opro_cli.app.session import read_recorded_settings, read_train_replies
@@ -20,8 +21,9 @@ from opro_cli.core.run.selection import find_baseline
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.prompts import START, PromptFile
 from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.chat import ESCAPED
 from opro_cli.core.task.example import Example, Message, Split
-from opro_cli.core.task.prompt import GOLD, Prompt, build_messages
+from opro_cli.core.task.prompt import GOLD, Demo, Prompt, build_messages
 from opro_cli.core.text import encode_text
 from opro_cli.errors import ResultError, UsageError, reason_of
 from opro_cli.evaluators import choose_form, show_demo
@@ -60,6 +62,12 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
     return WholePrompt(run.name, candidate.step, candidate.instruction, messages, form)
 
 
+def _show_escaped(demo: Demo, **where: Any) -> tuple[str, str]:
+    """Return a worked example in which nothing is a hole, whatever its row says."""
+    question, answer = show_demo(demo, **where)
+    return question.replace("{{", ESCAPED), answer.replace("{{", ESCAPED)
+
+
 def _build_open_messages(
     run: RecordedRun, candidate: Candidate, settings: Settings
 ) -> tuple[Message, ...]:
@@ -69,7 +77,7 @@ def _build_open_messages(
     replies: dict[tuple[str, Split, int], str] = {}
     if any(demo.shown != GOLD for demo in shown):
         replies = read_train_replies(Path(run.folder))
-    show = partial(show_demo, examples=run.examples["train"], replies=replies)
+    show = partial(_show_escaped, examples=run.examples["train"], replies=replies)
     fields = {name: f"{{{{{name}}}}}" for name in form.template.fields}
     row = Example("{{question}}", "", "", fields=fields)
     return build_messages(content, row, choose_form(content, form), show)

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 import opro_cli
 from opro_cli import Ask, Draft, SearchView, Strategy
+from opro_cli.app import prompt
 from opro_cli.app.prompt import Application, fit_into_file, write_application
-from opro_cli.core.task.example import ChatRequest
+from opro_cli.core.task.example import ChatRequest, Example
+from opro_cli.core.task.prompt import Demo
 from opro_cli.errors import UsageError
 from opro_cli.models import MODELS
 from opro_cli.reports.prompts import note_names
@@ -423,3 +425,9 @@ def test_a_file_that_changes_while_one_is_asked_is_not_written(tmp_path: Path) -
     with pytest.raises(UsageError, match="changed a moment ago"):
         write_application(planned)
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"newer"]
+
+
+def test_nothing_in_a_shown_row_is_a_hole() -> None:
+    row = Example("Fill {{question}} and {name}.", "{{x}}", "t", 0)
+    shown = prompt._show_escaped(Demo(0), examples=[row], replies={})
+    assert shown == (r"Fill \{{question}} and {name}.", r"\{{x}}")
