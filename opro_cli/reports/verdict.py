@@ -82,8 +82,8 @@ def judge(
         return Verdict("not_distinguishable", NO_SEARCH, headline=NO_SEARCH)
     if best is start:
         unasked = state.looks and not is_any_rival_asked(state)
-        told = describe_unasked(state) if unasked else _explain_start(state)
-        return Verdict(None if unasked else "not_distinguishable", told)
+        reason = describe_unasked(state) if unasked else _explain_start(state)
+        return Verdict(None if unasked else "not_distinguishable", reason)
     comparison = compare_candidates(start, best, side_by_side=state.interleaves)
     if comparison is None:
         affords = affords_test(state, everything=False)

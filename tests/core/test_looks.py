@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from opro_cli.core.racing.abilities import Ability, Prior
 from opro_cli.core.racing.looks import BLOCK, choose_look
-from opro_cli.core.racing.standings import Eases, chance_above, learn_eases
+from opro_cli.core.racing.standings import Eases, learn_eases, measure_lead
 
 CLOSE = {name: Ability(0.1 * place, 1.0) for place, name in enumerate("abcdefgh")}
 OPEN = dict.fromkeys(CLOSE, 50)
@@ -91,4 +91,4 @@ def test_an_estimate_of_everything_is_the_score_and_has_no_spread() -> None:
 
 
 def test_the_chance_to_be_abler_is_a_normal_one() -> None:
-    assert chance_above(Ability(1.0, 0.5), Ability(0.0, 0.5)) == pytest.approx(0.8413, abs=1e-4)
+    assert measure_lead(Ability(1.0, 0.5), Ability(0.0, 0.5)) == pytest.approx(1.0)

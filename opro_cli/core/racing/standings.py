@@ -23,7 +23,7 @@ Sheet = Sequence[tuple[int, float]]
 ROUNDS = 8
 """Alternations between abilities and eases; after them nothing moves that matters."""
 REFERENCE = 48
-"""Candidates from whom eases are learnt: a third early ones, then the latest."""
+"""Candidates from whom eases are learnt: those with the most answers."""
 WEIGHT = 2.0
 """Candidates, and questions, that the first guess of a spread is worth."""
 ABILITY_SPREAD, EASE_SPREAD = 0.5, 1.0
@@ -43,16 +43,13 @@ class Eases:
 
     def measure(self, sheet: Sheet) -> Ability:
         """Return the most likely ability given a candidate's answers, and its variance."""
-        ability, known = self.prior.mean, 1 / self.prior.variance
-        for _ in range(4):  # Newton's method; after four steps nothing moves
-            surplus = (self.prior.mean - ability) / self.prior.variance
-            known = 1 / self.prior.variance
-            for question, score in sheet:
-                chance = 1 / (1 + math.exp(-ability - self.eases[question]))
-                surplus += score - chance
-                known += chance * (1 - chance)
-            ability += min(LARGEST, max(-LARGEST, surplus / known))
-        return Ability(ability, 1 / known)
+        mean, variance = self.prior.mean, self.prior.variance
+        answered = [(self.eases[question], score) for question, score in sheet]
+        ability, noise = mean, variance
+        for _ in range(4):  # after four steps nothing moves
+            step, noise = _improve(ability, mean, variance, answered)
+            ability += step
+        return Ability(ability, noise)
 
     def expect(self, ability: Ability, sheet: Sheet, questions: Sequence[int]) -> Estimate:
         """Return the mean score on all of these questions, answered ones as they were answered.
@@ -61,16 +58,15 @@ class Eases:
         """
         known = dict(sheet)
         sure = math.fsum(known[question] for question in questions if question in known)
-        total = slope = alone = 0.0
+        total = slope = 0.0
         missing = [question for question in questions if question not in known]
         for question in missing:
             chance = 1 / (1 + math.exp(-ability.ability - self.eases[question]))
             total += chance
             slope += chance * (1 - chance)
-        alone = slope
         n = max(1, len(questions))
         spread = math.sqrt(
-            alone + slope * slope * ability.variance + (MODEL_ERROR * len(missing)) ** 2
+            slope + slope * slope * ability.variance + (MODEL_ERROR * len(missing)) ** 2
         )
         mean = (sure + total) / n
         low = max(sure / n, mean - Z_95 * spread / n)
@@ -127,12 +123,6 @@ def _select_reference(sheets: Sequence[Sheet]) -> Sequence[Sheet]:
     if len(sheets) <= REFERENCE:
         return sheets
     return sorted(sheets, key=lambda sheet: -len(sheet))[:REFERENCE]
-
-
-def chance_above(one: Ability, other: Ability) -> float:
-    """Return the chance that one candidate is abler than the other."""
-    spread = math.sqrt(one.variance + other.variance)
-    return math.erfc((other.ability - one.ability) / spread / math.sqrt(2)) / 2
 
 
 def measure_lead(one: Ability, other: Ability) -> float:
