@@ -226,6 +226,17 @@ def test_the_search_tries_the_best_prompts_of_its_probe_first(
     assert said.code == opro("resume", run.name).code == 0
 
 
+@pytest.mark.parametrize("other", ["search.strategy=place", "optimizer.max_tokens=99"])
+def test_a_search_without_words_or_of_another_probe_takes_no_prompts(
+    opro: Opro, probes: Path, model: ShuffledModel, other: str
+) -> None:
+    opro("check", "c.yaml", "--headroom")
+    assert opro("optimize", "c.yaml", "--set", other).code == 0
+    probe = json.loads((only_run_of(probes.parent) / "run.json").read_text())["headroom"]
+    assert probe["folders"]  # whose answers to the start prompt are known
+    assert probe["drafts"] == []
+
+
 def test_without_the_folder_of_the_probe_a_warm_scorer_is_asked_again(
     opro: Opro, probes: Path, model: ShuffledModel
 ) -> None:
