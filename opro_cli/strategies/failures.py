@@ -5,13 +5,14 @@ All of it is read off answers and replies that the run has; nothing is asked.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.draws import Random
 from opro_cli.core.labels import is_same_label, normalize_label
 from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.selection import deal_out
 from opro_cli.core.run.view import Failure, SearchView
 
 NAMED = 5
@@ -119,15 +120,11 @@ def choose_shown(
 
 def _deal_out(view: SearchView, failures: Iterable[Failure], rng: Random) -> list[Failure]:
     """Shuffle failures so that each gold label comes once before any comes again."""
-    order = list(failures)
+    by_index = {failure.index: failure for failure in failures}
+    order = list(by_index)
     rng.shuffle(order)
-    times: Counter[str] = Counter()
-    rounds: dict[int, int] = {}
-    for failure in order:
-        label = view.labels[failure.index] if view.labels else ""
-        rounds[failure.index] = times[label]
-        times[label] += 1
-    return sorted(order, key=lambda failure: rounds[failure.index])
+    dealt = deal_out(order, view.labels) if view.labels else order
+    return [by_index[index] for index in dealt]
 
 
 def describe_failures(view: SearchView, candidate: Candidate, count: int, room: float = 1.0) -> str:

@@ -191,7 +191,7 @@ def choose_exemplars(
         wrong = known.wrong_under(everyone, settled, _list_wrong)
         order.sort(key=lambda question: -wrong[question])  # stable: ties stay shuffled
     if labels and (search.exemplar_choice == "random" or state.began_with(9)):
-        order = _deal_out(order, labels)
+        order = deal_out(order, labels)
     return tuple(sorted(order[:count]))
 
 
@@ -199,7 +199,7 @@ def _is_whole(state: RunState) -> Callable[[Candidate], bool]:
     return lambda candidate: state.is_scored(candidate, "train")
 
 
-def _deal_out(order: Iterable[int], labels: Sequence[str]) -> list[int]:
+def deal_out(order: Iterable[int], labels: Sequence[str]) -> list[int]:
     """Sort questions so that each label comes once before any comes again; ties keep the order."""
     times: Counter[str] = Counter()
     rounds: dict[int, int] = {}
