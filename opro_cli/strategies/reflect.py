@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from opro_cli.core.draws import Random
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.strategies.failures import FailureGroup, group_failures
-from opro_cli.strategies.front import Front, count_stagnant, find_best
+from opro_cli.strategies.front import Front, count_stagnant, find_best, list_failing
 from opro_cli.strategies.words import WordedStrategy
 
 AIMS: Mapping[str, str] = {
@@ -87,12 +87,14 @@ class ReflectStrategy(WordedStrategy):
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
         """Ask for a rewrite of one parent for each of up to four aims."""
         own, state = view.options, view.state
-        parent = find_best(view)
+        best = find_best(view)
+        if not view.failures(best) and not state.missing(best, "train"):
+            return End("the best prompt answers all train questions right")
+        # What was right on its few questions so far gives nothing to mend.
+        parent = find_best(view, list_failing(view))
         if count_stagnant(view) >= own.restart_after:
             parent = Front.find(view).draw(view.rng("parent")) or parent
         groups = group_failures(view, parent)
-        if not groups and not state.missing(parent, "train"):
-            return End("the best prompt answers all train questions right")
         asking = replace(self, failures=own.failures, contrasts=own.contrasts)
         total, rng = sum(len(group.failures) for group in groups), view.rng("kinds")
         asks = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from opro_cli.core.labels import find_closed_set, get_kind
 from opro_cli.core.leaks.leaks import Leak, LeakFinder
 from opro_cli.core.run.candidates import (
     CACHED,
@@ -84,6 +85,7 @@ class RunState:
         repeats: How often each question is asked; its score is one over all of its replies.
         exclude_refused: Questions that the scorer can never answer are left out of scores.
         groups: By split, which questions belong together; without a split where each is alone.
+        labels: By split, the gold answer of each question where these are a few labels; else {}.
         leaks: Finds quotes of train questions in proposals.
         checked: The models that answered their check before the first paid question.
         candidates: By id, in the order they joined (initial ones as configured, then by step and
@@ -122,6 +124,7 @@ class RunState:
         """Begin with the initial candidates; `form` is that of their contents."""
         self.search = search
         self.groups: dict[Split, Sequence[int]] = {}
+        self.labels: Mapping[Split, Sequence[str]] = {}
         self.sizes = dict(sizes)
         self.train_rows = tuple(range(sizes["train"]) if train_rows is None else train_rows)
         self.rounds = rounds
@@ -182,6 +185,8 @@ class RunState:
         )
         state.repeats = repeats
         state.groups.update(list_groups(examples))  # its candidates look there
+        if closed := find_closed_set(get_kind(task.answer, task.evaluator), examples):
+            state.labels = closed.golds
         return state
 
     def apply(self, event: Event) -> None:  # noqa: PLR0912 - a case for each event
