@@ -16,6 +16,7 @@ from typing import Literal
 
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
+from opro_cli.core.settings.schema import key, optional, whole
 from opro_cli.core.task.prompt import Content, encode_form
 from opro_cli.ports import Need, Strategy
 from opro_cli.strategies.demo_sets import Composer
@@ -32,23 +33,19 @@ class DemosOptions:
     """The `search.options` of demos.
 
     Attributes:
-        most: Examples of a prompt.
         answers: What examples show: gold answers, right replies of the scorer, or both in turn.
         shown_as: Examples are text before the question, turns of the chat, or both in turn.
-        characters: Of all examples of a prompt together; None for CHARACTERS, or fewer where the
-            scorer is known to have no room for them.
     """
 
-    most: int = 8
+    most: int = key(whole(1), 8, doc="Examples of a prompt at most.")
     answers: Literal["both", "gold", "replies"] = "both"
     shown_as: Literal["both", "text", "turns"] = "both"
-    characters: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.most < 1:
-            raise ValueError(f"most: expected at least 1, found {self.most}")
-        if self.characters is not None and self.characters < 1:
-            raise ValueError(f"characters: expected at least 1, found {self.characters}")
+    characters: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Of all examples of a prompt together; None for CHARACTERS, or fewer where the scorer "
+        "is known to have no room for them.",
+    )
 
 
 class DemosStrategy(Strategy):

@@ -261,8 +261,8 @@ def read_with_options(plain: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("task", "options", "fault"),
     [
-        ({}, {"most": 0}, "most: expected at least 1, found 0"),
-        ({}, {"characters": 0}, "characters: expected at least 1, found 0"),
+        ({}, {"most": 0}, "search.options.most: expected a whole number of at least 1, found 0"),
+        ({}, {"characters": 0}, "search.options.characters: expected a whole number of at least 1"),
         ({}, {"answers": "mine"}, "expected one of both, gold, replies"),
         ({}, {"shown_as": "turn"}, 'did you mean "turns"?'),
         ({}, {"many": 3}, "no such key"),
