@@ -351,7 +351,11 @@ def build_header(
         notes=(
             *describe_grading(settings, list_part_folders(run.identity)),
             *run.identity.get("data_notes", ()),
-            *([] if run.state.has_answers() else describe_layout(settings, run.examples)),
+            *(
+                []
+                if run.state.has_answers()
+                else describe_layout(settings, run.examples, run.state.drafts)
+            ),
             *_note_edited_source(run),
             *_note_missing_copy(folder),
             *notes,
