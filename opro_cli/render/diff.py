@@ -65,7 +65,7 @@ def _print_two(diff: PromptDiff, console: Console, every_flip: bool) -> None:
         print_heading(console, "prompts, word by word")
         _print_words(diff.prompt, console, elsewhere=diff.before.form != diff.after.form)
         print_heading(console, "scores")
-        print_blocks(console, [_build_scores(diff.before, diff.after)])
+        print_blocks(console, [_build_scores(diff.before, diff.after, diff.by_split)])
     _print_flips(diff, console, None, every_flip)
     print_heading(console, "settings that differ")
     for change in diff.settings:
@@ -194,7 +194,7 @@ def _format_two(diff: PromptDiff, every_flip: bool) -> Iterator[str]:
     if diff.before and diff.after:
         yield from _format_prompt(diff, "###")
         yield from ("### Scores", "")
-        yield from format_table(_build_scores(diff.before, diff.after))
+        yield from format_table(_build_scores(diff.before, diff.after, diff.by_split))
     yield from _format_flips(diff, "###", None, every_flip)
     yield from ("### Settings that differ", "")
     settings = [
@@ -321,14 +321,24 @@ def _summarize_flips(flips: Flips | None) -> str:
     )
 
 
-def _build_scores(before: Side, after: Side) -> Table:
-    """Return scores by split with their difference, then the spend of two runs."""
+def _build_scores(before: Side, after: Side, by_split: Sequence[Flips]) -> Table:
+    """Return scores by split with their difference, then the spend of two runs.
+
+    Where each was asked questions that the other was not, as prompts with worked examples are, the
+    difference is that on the questions of both.
+    """
     rows: list[tuple[str, ...]] = []
+    paired = {flips.split: flips for flips in by_split}
     for split in SPLITS:
         old, new = before.scores[split], after.scores[split]
         change = _NOTHING
         if old and new and before.scale == after.scale:
-            change = formats.format_change(old.mean, new.mean, before.scale)
+            flips = paired.get(split)
+            estimated = old.estimated or new.estimated
+            if flips is None or estimated or flips.shared == old.n == new.n:
+                change = formats.format_change(old.mean, new.mean, before.scale)
+            else:
+                change = formats.format_points(flips.difference)
             change += " points" if formats.are_shares(before.scale) else ""
         rows.append(
             (split, _format_score(old, before.scale), _format_score(new, after.scale), change)

@@ -96,6 +96,19 @@ def test_examples_and_the_tokens_of_an_answer_stand_beside_each_candidate(
     assert {demo["shown"] for demo in best["demos"]} == {"gold"}
 
 
+def test_the_difference_on_train_is_of_the_rows_that_both_were_asked(
+    films: Path, opro: Opro
+) -> None:
+    run(opro)
+    data = opro("show", "films", "--json").data
+    asked = 16 - len(data["best"]["demos"])
+    assert data["shared"] == {"train": {"n": asked, "start": 0.0, "best": 1.0}}
+    shown = opro("show", "films").out
+    assert f"difference on train: of the {asked} questions that both were asked" in shown
+    diff = opro("diff", "films@start", "films@best").out
+    assert "+100.0 points" in diff
+
+
 def test_the_prompt_is_printed_with_its_examples(films: Path, opro: Opro) -> None:
     run(opro)
     text = opro("prompt", "films").out
