@@ -41,9 +41,16 @@ def follow_examples(request: ChatRequest) -> str:
 
 
 @pytest.fixture
-def films(folder: Path, opro: Opro, monkeypatch: pytest.MonkeyPatch) -> Path:
+def model_of_films() -> ScriptedModel:
+    return ScriptedModel(follow_examples)
+
+
+@pytest.fixture
+def films(
+    folder: Path, opro: Opro, monkeypatch: pytest.MonkeyPatch, model_of_films: ScriptedModel
+) -> Path:
     """A folder with a finished search whose winner shows examples."""
-    monkeypatch.setitem(MODELS, "scripted", lambda _: ScriptedModel(follow_examples))
+    monkeypatch.setitem(MODELS, "scripted", lambda _: model_of_films)
     rows = [
         {"film": f"Film {n} is {'lovely' if n % 2 else 'dull'}.", "label": "yes" if n % 2 else "no"}
         for n in range(100, 180)
@@ -147,6 +154,31 @@ def test_eval_does_not_take_a_prompt_without_its_examples(films: Path, opro: Opr
     said = opro("eval", "films.yaml", "--best-of", "films")
     assert said.code == 2
     assert "has worked examples or a layout of its own" in said.err
+
+
+def test_a_gate_asks_both_prompts_with_the_winners_examples(
+    films: Path, opro: Opro, model_of_films: ScriptedModel
+) -> None:
+    run(opro)
+    facts = opro("prompt", "films", "--json").data
+    winner = facts["messages"][0]["content"].rpartition("{{question}}")[0]
+    (films / "new.md").write_text("Say yes or no.\n")
+    model_of_films.requests.clear()
+    said = opro("gate", "films", "--prompt", "new.md", "--margin", "20", "--plain")
+    assert said.code == 0, said.out + said.err
+    count = len(facts["demos"])
+    note = f"the new prompt is asked with the winner's {count} worked examples, in its place"
+    assert note in " ".join(said.out.split())
+    asked = {
+        text.rpartition("Film ")[0]
+        for text in (request.messages[0].content for request in model_of_films.requests)
+        if "Film" in text
+    }
+    assert winner in asked
+    (new,) = asked - {winner}
+    assert "Say yes or no.\n" in new
+    assert new.count("Film ") == winner.count("Film ") == count
+    assert "optimizer" not in said.err
 
 
 def test_two_prompts_of_the_same_words_are_told_apart(films: Path, opro: Opro) -> None:
