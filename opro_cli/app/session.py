@@ -345,7 +345,9 @@ def build_header(
         run=run.name,
         folder=str(folder),
         scorer=settings.scorer.model,
-        optimizer=settings.optimizer.model,
+        optimizer=settings.optimizer.model
+        if settings.asks_optimizer and "optimizer" in settings.models
+        else "",
         answer=settings.task.answer,
         sizes=dict(run.state.sizes),
         notes=(
