@@ -68,10 +68,14 @@ class DemosStrategy(Strategy):
         # Within another strategy the options are that one's.
         options = view.options if isinstance(view.options, DemosOptions) else DemosOptions()
         shown_as = {"both": (False, True), "text": (False,), "turns": (True,)}[options.shown_as]
+        room = self._measure_room(view, options)
+        least = min(len(each.input) + len(each.split_golds()[0].target) for each in view.train)
+        if least > room:
+            return End(self._describe_lack(room, least, options))
         composer = Composer.prepare(
             view,
             most=options.most,
-            room=self._measure_room(view, options),
+            room=room,
             replies={"both": (False, True), "gold": (False,), "replies": (True,)}[options.answers],
             turns=shown_as if self.turns and view.format.chat is None else (False,),
         )
@@ -88,6 +92,15 @@ class DemosStrategy(Strategy):
     def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:  # noqa: ARG002
         """Return nothing: no model is asked."""
         return ()
+
+    def _describe_lack(self, room: int, least: int, options: DemosOptions) -> str:
+        """Return why no row can be shown, and what to raise."""
+        asked = CHARACTERS if options.characters is None else options.characters
+        key = "search.options.characters" if room == asked else "scorer.gguf.context"
+        return (
+            f"no train row fits into {room:,} characters, the shortest one with its answer takes "
+            f"{least:,}: raise {key}"
+        )
 
     def _measure_room(self, view: SearchView, options: DemosOptions) -> int:
         """Return the characters that the examples of a prompt may have together."""
