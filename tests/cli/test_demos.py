@@ -192,6 +192,17 @@ def test_two_prompts_of_the_same_words_are_told_apart(films: Path, opro: Opro) -
     said = opro("diff", "films@start", place).out
     assert "(the same words)" in said
     assert "[4 examples]" in said
+    shown = [line.strip() for line in said.splitlines() if line.startswith("  + Film ")]
+    assert len(shown) == 4
+    assert all(line.endswith("→ yes" if "lovely" in line else "→ no") for line in shown)
+    back = opro("diff", place, "films@start").out
+    assert [line.strip() for line in back.splitlines() if line.startswith("  - Film ")] == [
+        line.replace("+", "-", 1) for line in shown
+    ]
+    same = opro("diff", place, place).out
+    assert len([line for line in same.splitlines() if line.startswith("    Film ")]) == 4
+    written = opro("diff", "films@start", place, "--markdown").out
+    assert "### Worked examples\n\n```diff\n+Film " in written
     facts = opro("diff", "films@start", place, "--json").data
     assert "demos" not in facts["before"]
     assert len(facts["after"]["demos"]) == 4
