@@ -190,7 +190,7 @@ def test_labels_read_off_the_data_are_no_edit_and_others_are(
     model._say = lambda _: "yes" if len(model.requests) < 9 else ModelError("x", transient=False)
     assert opro("optimize", "c.yaml").code == 1
     assert "was edited since" not in opro("resume", "--last", "--keep-going").err
-    given = config.replace("answer: label", "answer: label\n  labels: [\"yes\", \"no\", \"maybe\"]")
+    given = config.replace("answer: label", 'answer: label\n  labels: ["yes", "no", "maybe"]')
     (folder / "c.yaml").write_text(given)
     said = opro("resume", "--last", "--keep-going")
     assert "was edited since (task.labels.maybe); this run keeps its own copy" in said.err
