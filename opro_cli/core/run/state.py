@@ -107,6 +107,7 @@ class RunState:
         probed: By role, calls of the probe before the run, which are among its spend.
         look: What is asked now in a race without full answer sheets; None before its first look.
         most_calls: `budget.calls` of this session, by which a race is laid out; None for no end.
+        drafts: Prompts of a probe before the run, which its first step tries beside its own.
     """
 
     def __init__(
@@ -155,6 +156,7 @@ class RunState:
         self.probed: dict[str, int] = {}
         self.look: Looked | None = None
         self.most_calls: int | None = None
+        self.drafts = 0
         forms = search.initial_forms or (form,) * len(search.initial_instructions)
         for instruction, own in zip(search.initial_instructions, forms, strict=True):
             initial = ProposedText(0, instruction, "", own)
@@ -552,7 +554,7 @@ class RunState:
         search, sizes = self.search, self.sizes
         starts = len(search.initial_instructions)
         per_step = len(search.candidates or ()) or search.candidates_per_step
-        tried = search.steps * per_step
+        tried = search.steps * per_step + (self.drafts if search.steps else 0)
         train = (starts + tried) * sizes["train"]
         dev = (starts + min(search.finalists, tried)) * sizes["dev"]
         test = (2 + len(self.baselines) + bool(search.noise_check)) * sizes["test"]
