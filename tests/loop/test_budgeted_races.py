@@ -234,7 +234,7 @@ def test_every_part_of_an_order_has_the_labels_of_the_whole() -> None:
 
 
 async def test_a_first_look_asks_as_many_of_each_label(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the shuffle: a prompt with one answer to all is right on half of what it is asked."""
+    """Whatever the shuffle: a prompt with one answer to all is right on half of its questions."""
     questions = {
         split: [
             Example(f"What is {n} plus {n}?", str(n % 2), f"t:{n}", row)
