@@ -172,7 +172,7 @@ def _pair_of_run(request: GateRequest, runs_dir: Path, note: Note | None) -> _Pa
         )
     winner = select_prompt(run, selector).candidate
     if winner is None:
-        raise build_unscored_error(run.name)
+        raise build_unscored_error(run)
     if winner.form:
         raise UsageError(
             f"{run.name}: its best prompt has worked examples or a layout of its own, which a file "

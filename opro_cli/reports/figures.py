@@ -34,6 +34,7 @@ from opro_cli.reports.problem import read_problem
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from opro_cli.reports.sweeps.report import SweepReport
+from opro_cli.reports.verdict import is_evaluation
 
 Role = Literal["start", "best", "other"]
 
@@ -155,11 +156,7 @@ def build_curve(runs: Sequence[RecordedRun]) -> Curve:
 
 def _build_run_curve(run: RecordedRun) -> RunCurve:
     state = run.state
-    if not state.sizes["train"]:
-        raise UsageError(
-            f"{run.name} is an evaluation: without a search there is no curve",
-            "name a run of `opro optimize`, or compare prompts with --kind forest",
-        )
+    _require_search(run, "curve")
     scored = [(each, score) for each in state.candidates.values() if (score := each.score("train"))]
     whole = {each.id for each, _ in scored if state.is_scored(each, "train")}
     if not whole:
@@ -196,6 +193,15 @@ def _build_run_curve(run: RecordedRun) -> RunCurve:
         tuple((s, _read_value(v, state.scale)) for s, v in zip(steps, so_far, strict=True)),
         tuple((step, fmean(values)) for step, values in sorted(means.items())),
     )
+
+
+def _require_search(run: RecordedRun, kind: str) -> None:
+    if is_evaluation(run.state):
+        raise UsageError(
+            f"{run.name} is an evaluation of given prompts: without a search there is no {kind}",
+            "name a run of `opro optimize`; two prompts are compared by "
+            f"`opro diff {run.folder}@0.1 {run.folder}@0.2`",
+        )
 
 
 def _pick_better(one: Score, other: Score) -> Score:
@@ -258,6 +264,7 @@ def build_front(run: RecordedRun) -> Front:
     Raises:
         UsageError: Nothing is scored, or nobody knows what it cost.
     """
+    _require_search(run, "front of score and cost")
     state, basis, kind = run.state, get_basis(run.state), get_cost_kind(run.state)
     splits = list_splits(basis)
     scored = [
@@ -376,6 +383,7 @@ def _count_questions(n: int) -> str:
 
 
 def _build_own_forest(run: RecordedRun) -> Forest:
+    _require_search(run, "gain")
     result = build_result(run, finished=run.status == "finished")
     winner = _read_gain("winner", result)
     if winner is None:
@@ -451,6 +459,11 @@ def build_confusion_figure(chosen: SelectedPrompt) -> ConfusionFigure:
             f"read it, more than {MOST_IN_MATRIX}",
             "`opro show RUN --json` counts them",
         )
+    if chosen.candidate is None and is_evaluation(run.state):
+        raise UsageError(
+            f"{run.name} is an evaluation of given prompts: none is its best",
+            f"name one by number, such as {run.folder}@0.1",
+        )
     confusion = chosen.candidate and build_confusion(chosen.candidate, closed)
     if not confusion:
         raise UsageError(
@@ -521,6 +534,8 @@ def build_calibration(runs: Sequence[RecordedRun]) -> Calibration:
         UsageError: No prompt was asked anything unseen.
     """
     scale = _find_scale(runs)
+    if len(runs) == 1:
+        _require_search(runs[0], "promise to hold it to")
     promises = [promise for run in runs for promise in _list_promises(run)]
     if not promises:
         names = runs[0].name if len(runs) == 1 else "none of these runs"

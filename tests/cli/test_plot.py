@@ -94,10 +94,11 @@ def test_what_cannot_be_drawn_is_said(
 def test_an_evaluation_has_no_curve(opro: Opro, folder: Path) -> None:
     assert opro("eval", "c.yaml", "-p", "Count.", "-p", "Think.").code == 0
     (run,) = (folder / "runs" / "evals").glob("[!.]*")
-    said = opro("plot", str(run))
-    assert said.code == 2
-    assert "is an evaluation: without a search there is no curve" in said.err
-    assert "hint: name a run of `opro optimize`" in said.err
+    for kind in ("curve", "front", "forest", "calibration"):
+        said = opro("plot", str(run), "--kind", kind)
+        assert said.code == 2
+        assert "is an evaluation of given prompts: without a search there is no " in said.err
+        assert f"are compared by `opro diff {run}@0.1 {run}@0.2`\n" in said.err
 
 
 def test_a_run_without_a_gain_says_why(opro: Opro, folder: Path) -> None:

@@ -18,6 +18,7 @@ from opro_cli.render.html.markup import (
     paragraphs,
 )
 from opro_cli.render.html.page import build_nav, build_page, format_config, read_asset
+from opro_cli.render.html.places import hide_all_places, hide_places
 from opro_cli.render.html.view import limit_text, note, table_box
 from opro_cli.render.safe import display_instruction
 from opro_cli.render.sweep import describe_find
@@ -371,12 +372,16 @@ def _build_took(report: SweepReport) -> Markup | None:
         *(f"{role} {model}" for role, models in took.models.items() for model in models),
     ]
     matrix = {key: list(values) for key, values in took.varied.items()}
-    parts = [element("ul", join(element("li", bdi(fact, 300)) for fact in facts), class_="facts")]
+    parts = [
+        element(
+            "ul", join(element("li", bdi(hide_places(fact), 300)) for fact in facts), class_="facts"
+        )
+    ]
     for title, settings in (
         ("what the cells differ in", matrix),
         ("what they share, as YAML", took.shared),
     ):
         if settings:
-            text = element("pre", paragraphs(format_config(settings), 100_000))
+            text = element("pre", paragraphs(format_config(hide_all_places(settings)), 100_000))
             parts.append(element("details", element("summary", title), text))
     return join(parts)
