@@ -175,7 +175,7 @@ def _pair_of_run(request: GateRequest, runs_dir: Path, note: Note | None) -> _Pa
         )
     winner = select_prompt(run, selector).candidate
     if winner is None:
-        raise build_unscored_error(run.name)
+        raise build_unscored_error(run)
     notes = () if run.status == "finished" else (f"{run.name} is {run.status}: its best so far",)
     form = ""
     if winner.form and settings is not None and isinstance(winner.content, Prompt):

@@ -51,7 +51,7 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
     run = read_run(folder)
     candidate = select_prompt(run, selector).candidate
     if candidate is None:
-        raise build_unscored_error(folder.name)
+        raise build_unscored_error(run)
     if selector == BEST and run.status != "finished" and note is not None:
         note(f"{run.name} is {run.status}, so this is its best prompt so far")
     settings = read_recorded_settings(Path(run.folder))
@@ -173,7 +173,7 @@ def plan_application(
     by_hand = f"`opro prompt {run.name} --instruction > FILE` writes it into a file"
     winner = select_prompt(run, BEST).candidate
     if winner is None:
-        raise build_unscored_error(run.name)
+        raise build_unscored_error(run)
     settings = read_recorded_settings(Path(run.folder))
     files = _list_start_files(settings)
     if not files:
