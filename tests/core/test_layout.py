@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from opro_cli.core.run.layout import lay_out
 from opro_cli.core.task.example import Example, Split
 from opro_cli.reports.layout import describe_layout
@@ -23,6 +25,17 @@ def test_the_prompts_of_a_probe_are_laid_out_in_the_step_that_tries_them() -> No
     # less 3 for each prompt of the probe as well, which join the 4 of the first step alone
     assert (lay_out(state).steps, lay_out(state).own) == (3, 4 + 8 * 3)
     assert state.count_everything() - everything == 4 * 30
+
+
+@pytest.mark.parametrize(
+    ("calls", "first"),
+    # 1.25 more for every tenfold of what is left beside dev, from 40 on: 3 + 0.4, 0.8, 1.4, 1.7
+    [(40, 3), (100, 3), (200, 4), (600, 4), (1_000, 5)],
+)
+def test_the_more_candidates_there_are_the_longer_is_the_first_look(calls: int, first: int) -> None:
+    state = new_state(steps=20, per_step=8, train=90, dev=60, test=0, finalists=3)
+    state.most_calls = calls
+    assert lay_out(state).first == first
 
 
 def describe(calls: int, **search: Any) -> str:

@@ -20,10 +20,14 @@ FIRST_SHARE = 0.65
 """Of the search without these, what proposals and first looks take."""
 STEPS_SHARE = 0.8
 """The same, what all looks take until the last step's candidates have joined."""
-SHORTEST = 3
-"""Questions of a first look where calls are few."""
-LONGEST = 10
-"""Those where they are not."""
+SHORTEST, LONGEST = 3, 10
+"""Questions of a first look, at least and at most."""
+FEW, LENGTHENING = 40, 1.25
+"""From so many calls on, a first look has so many questions more for every tenfold.
+
+The more candidates there are, the more of them are right by luck on a few questions. Chosen with
+`python -m tests.bench.small_budgets 20 --recorded --dev`, among lengths of 3 to 8.
+"""
 OWN_LOOKS = 2
 """The first looks of a step are so many times shorter than its allowance lets them be."""
 
@@ -101,7 +105,8 @@ def lay_out(state: RunState) -> Layout:
     racing = calls - kept
     proposals, joining = _expect_step(state)
     question = state.calls_per_question
-    least = min(SHORTEST, sizes["train"])
+    longer = max(0, round(LENGTHENING * math.log10(max(1.0, racing / question) / FEW)))
+    least = min(SHORTEST + longer, LONGEST, sizes["train"])
     # Those of a probe join once, in the first step.
     whole = FIRST_SHARE * (racing - (starts + state.drafts) * least * question)
     steps = max(1, min(search.steps, round(whole / (proposals + joining * least * question))))
