@@ -156,6 +156,20 @@ async def test_a_run_that_is_replaced_is_opened_anew(page: Page) -> None:
     assert name not in {row["run"] for row in (await page.get("runs"))["runs"]}
 
 
+async def test_another_journal_of_the_same_size_is_read_anew(
+    page: Page, journal: FileJournal, tmp_path: Path
+) -> None:
+    journal.append(answered(START, 1))
+    assert await marks(page) == ".r."
+    journal.close()
+    lines = encode_event(SessionStarted(1.0, 4711, "0.1.0")) + encode_event(answered(START, 2))
+    other = tmp_path / "other"
+    other.write_bytes(lines)
+    assert len(lines) == journal.path.stat().st_size
+    other.rename(journal.path)
+    assert await marks(page) == "..r"
+
+
 async def test_a_damaged_run_is_one_error_and_hides_no_other(page: Page) -> None:
     name = name_of(4)
     journal = page.runs / name / "events.jsonl"
