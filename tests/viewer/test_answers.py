@@ -236,7 +236,7 @@ async def test_cells_are_rows_of_their_sweep(page: Page) -> None:
 
 
 def test_a_run_outside_is_shown_in_its_own_folder(runs: Path, tmp_path: Path) -> None:
-    from opro_cli.app.view import locate_run
+    from opro_cli.app.open_runs import locate_run
 
     folder = runs / name_of(4)
     assert locate_run(folder, runs) == (runs, name_of(4))

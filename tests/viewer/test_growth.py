@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from opro_cli import files
-from opro_cli.app import view
+from opro_cli.app import open_runs, view
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered, Event, FirstReply, Refused, SessionStarted
 from opro_cli.errors import OproError
@@ -346,7 +346,7 @@ async def test_the_report_of_a_run_at_work_is_built_less_often_and_at_its_end(
 async def test_runs_at_work_stay_open_however_many_there_are(
     page: Page, journal: FileJournal, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "_MOST_OPEN", 2)
+    monkeypatch.setattr(open_runs, "_MOST_OPEN", 2)
     others = []
     for number in range(4):
         folder = new_run(page.runs).rename(page.runs / f"other-{number}")
