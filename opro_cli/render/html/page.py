@@ -43,7 +43,7 @@ def render_report(runs: Sequence[RecordedRun], histories: Sequence[History] = ()
     top = _build_comparison(views) if several else element("h1", "opro report", class_="brand")
     return build_page(
         f"{title} · opro report",
-        [top, *map(_build_run, views)],
+        [top, *map(build_article, views)],
         style=read_asset("report.css"),
         script=read_asset("report.js"),
     )
@@ -137,7 +137,8 @@ def _build_row(view: RunView) -> list[Markup | str]:
     ]
 
 
-def _build_run(view: RunView) -> Markup:
+def build_article(view: RunView) -> Markup:
+    """Return the part of a page that is about one run."""
     problem = read_problem(view.run.settings, view.run.examples)
     found, minimise = list_found(view.run.state), view.run.state.scale.minimise
     drawn = build_problem_section(problem, found, minimise, key=view.key) if problem else None

@@ -1,0 +1,1 @@
+"""The web view: a local server, and the page that it serves."""
