@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,8 +21,12 @@ from opro_cli.cli.options import (
     run_argument,
     say,
 )
+from opro_cli.cli.session import list_closing
 from opro_cli.cli.swept import report_on_sweeps
 from opro_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from opro_cli.render.tables import Page
 
 Only = Literal["wrong", "unreadable"] | None
 """Which answers are shown; None for all."""
@@ -201,12 +205,13 @@ def show(
         raise UsageError("--wrong, --unreadable and --split: with --answers only", "add --answers")
     from opro_cli.app.runs import read_details
 
-    status, result, candidates = read_details(find_run(run, runs_dir))
+    folder = find_run(run, runs_dir)
+    status, result, candidates = read_details(folder)
     if as_json:
         facts = {**result, "run_status": status, "candidates": candidates}
         print_json(facts)
     else:
-        _print(candidates, result, status)
+        _print(candidates, result, status, folder)
     apply_gate([result["verdict"]], fail_if)
 
 
@@ -230,18 +235,31 @@ def _show_answers(
     print_answers(shown, make_page(sys.stdout))
 
 
-def _print(candidates: list[dict[str, Any]], result: dict[str, Any], status: str) -> None:
+def _print(
+    candidates: list[dict[str, Any]], result: dict[str, Any], status: str, folder: Path
+) -> None:
     from opro_cli.render.listings import print_candidates
     from opro_cli.render.summary import print_result
     from opro_cli.render.tables import make_page
 
     page = make_page(sys.stdout)
     print_candidates(candidates, page, result)
+    confusion = (result.get("closed_set") or {}).get("confusion")
+    if page.is_terminal:
+        page.write_line()
+        _print_labels(confusion, page)
+        print_result(result, page, status, list_closing(folder, result))
+        return
     print_result(result, page, status)
-    if confusion := (result.get("closed_set") or {}).get("confusion"):
+    if confusion:
+        page.write_line()
+    _print_labels(confusion, page)
+
+
+def _print_labels(confusion: Any, page: Page) -> None:
+    if confusion:
         from opro_cli.render.labels import print_confusion
 
-        page.write_line()
         print_confusion(confusion, page)
 
 

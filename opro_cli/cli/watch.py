@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Last, Plain, Run, RunsDir, choose_run, say
-from opro_cli.cli.session import format_resume_command, show_result
+from opro_cli.cli.session import (
+    format_resume_command,
+    list_closing,
+    make_actions,
+    show_result,
+)
 from opro_cli.errors import Interrupted, UsageError
 from opro_cli.render.safe import printable
 
@@ -51,7 +56,8 @@ def watch(
     times = _parse_speed(speed, replay=replay)
     folder = choose_run("watch", run, last, runs_dir)
     viewing = watching.Replay(folder)
-    observers = [make_observer(plain=plain, clock=viewing.now)]
+    actions = None if plain else make_actions(folder, leaves=True)
+    observers = [make_observer(plain=plain, clock=viewing.now, actions=actions)]
     if replay:
         seeing = watching.replay(viewing, observers, times)
     else:
@@ -65,16 +71,17 @@ def watch(
     except KeyboardInterrupt:
         say("stopped watching" + ("; the run goes on" if viewing.at_work else ""))
         raise typer.Exit(Interrupted.exit_code) from None
-    _conclude(recorded, as_json=as_json)
+    _conclude(recorded, as_json=as_json, plain=plain)
 
 
-def _conclude(run: RecordedRun, *, as_json: bool) -> None:
+def _conclude(run: RecordedRun, *, as_json: bool, plain: bool) -> None:
     """Show the result, where there is one, and how to go on, where that is possible."""
     from opro_cli.app.watch import summarize
 
     result = summarize(run)
     if as_json or (result["best"] is not None and run.status != "running"):
-        show_result(result, as_json=as_json)
+        closing = () if plain else list_closing(Path(run.folder), result)
+        show_result(result, as_json=as_json, closing=closing)
     if run.status == "running":
         say("that is all so far: the run is at work")
     elif run.status != "finished":

@@ -19,7 +19,7 @@ from opro_cli.render.tables import MOST_CELLS, Block, Heading, Paragraph, Styled
 
 if TYPE_CHECKING:
     from opro_cli.ports import Observer
-    from opro_cli.render.live import SweepLive
+    from opro_cli.render.live import Actions, SweepLive
     from opro_cli.render.plain import PlainSweep
 
 _MOST_OF_PARAGRAPH = 2000
@@ -59,10 +59,11 @@ def make_observer(
     plain: bool = False,
     verbose: bool = False,
     clock: Callable[[], float] = time.monotonic,
+    actions: Actions | None = None,
 ) -> Observer:
     """Return the live view where a terminal can show it, else the plain log; both on stderr.
 
-    `Progress.started` is a time of `clock`.
+    `Progress.started` is a time of `clock`; `actions` are what keys of the live view can do.
     """
     plain = plain or verbose
     console = make_console(stream or sys.stderr)
@@ -70,7 +71,7 @@ def make_observer(
     if _is_live(console, plain):
         from opro_cli.render.live import LiveView
 
-        return LiveView(console, clock)
+        return LiveView(console, clock, actions=actions)
     from opro_cli.render.plain import PlainLog
 
     return PlainLog(stream or sys.stderr, verbose=verbose)

@@ -164,12 +164,16 @@ class Scoreboard:
             self._scores[candidate.id, split] = score
         return score
 
-    def find_best(self, state: RunState, limit: int) -> list[Candidate]:
-        """Return candidates whose train score counts, best first, as the winner is chosen."""
+    def find_best(self, state: RunState, limit: int | None = None) -> list[Candidate]:
+        """Return candidates whose train score counts, best first, as the winner is chosen.
+
+        None for all of them.
+        """
         if self._winner is None and selection.is_decided(state):
             self._winner = selection.find_winner(state)
         everyone = state.candidates.values()
         scored = [c for c in everyone if selection.is_ranked(state, c, "train")]
+        limit = len(scored) if limit is None else limit
         return heapq.nsmallest(limit, scored, key=lambda c: self._rank(state, c))
 
     def find_leader(self, state: RunState) -> tuple[Basis, float] | None:
@@ -216,6 +220,12 @@ class Scoreboard:
             mean.append(average(scores) if scores else mean[-1])
         return StepScores(tuple(best), tuple(mean))
 
+    def list_points(self, state: RunState) -> list[tuple[int, float]]:
+        """Return step and train score of each candidate that is done."""
+        done = (c for c in state.candidates.values() if state.is_done(c))
+        scored = ((c.step, self.get_score(c, "train")) for c in done)
+        return [(step, score.mean) for step, score in scored if score is not None]
+
     def find_work(self, state: RunState) -> Work:
         """Return the work in progress."""
         now = describe_phase(state)
@@ -249,9 +259,9 @@ class Scoreboard:
 
     def _count(self, name: str, state: RunState, candidates: list[Candidate], split: Split) -> Work:
         done = sum(state.is_scored(c, split) for c in candidates)
-        title = f"{name}: {done}/{len(candidates)} scored"
-        if split == "train" and (stopped := sum(map(state.is_done, candidates)) - done):
-            title += f", {stopped} stopped early"
+        stopped = sum(map(state.is_done, candidates)) - done if split == "train" else 0
+        title = f"{name}: {done + stopped} of {len(candidates)} done"
+        title += f" ({stopped} stopped)" if stopped else ""
         return Work(title, split, tuple(candidates))
 
 
@@ -265,11 +275,24 @@ def _get_basis(state: RunState, candidate: Candidate) -> Basis:
 def _list_proposals(state: RunState) -> Work:
     proposals = state.proposals.arrived
     arrived, wanted = len(proposals), state.search.candidates_per_step
-    title = f"step {state.step + 1}: waiting for the optimizer, {arrived}/{wanted} proposals"
+    title = f"step {state.step + 1}: waiting for the optimizer, {arrived} of {wanted} proposals"
     if state.pending:
         return Work(title, "train", tuple(state.pending.values()))
     texts = (text for sample in sorted(proposals) for text in proposals[sample].instructions)
     return Work(title, "train", (), tuple(texts))
+
+
+def name_candidate(state: RunState, id: str) -> str:
+    """Return how commands name a candidate, "3.2" for the second of step 3; "" for an unknown one.
+
+    One that waits for the rest of its step has no number yet: "3.?".
+    """
+    if (pending := state.pending.get(id)) is not None:
+        return f"{pending.step}.?"
+    if (candidate := state.candidates.get(id)) is None:
+        return ""
+    of_step = state.of_step(candidate.step)
+    return f"{candidate.step}.{of_step.index(candidate) + 1}"
 
 
 def average(values: Sequence[float]) -> float:

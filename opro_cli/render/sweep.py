@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from opro_cli.core.sweep import CellRow, Status, SweepTable
-from opro_cli.render.frame import MEANINGFUL, build_frame, fill_between, join_fitting
+from opro_cli.render.frame import MEANINGFUL, build_frame, draw_foot, fill_between, join_fitting
 from opro_cli.render.safe import measure_width, printable
 from opro_cli.render.tables import Table, align_rows
 from opro_cli.reports import formats
@@ -187,11 +187,18 @@ _PHASE, _BEST = len("step 10/20"), len("100.0 % on train")
 
 
 def render_sweep(
-    table: SweepTable, elapsed: float, width: int, height: int, *, over: bool = False
+    table: SweepTable,
+    elapsed: float,
+    width: int,
+    height: int,
+    *,
+    over: bool = False,
+    foot: Sequence[str] = (),
 ) -> Text:
     """Render a frame of at most `height` lines and `width` cells, `elapsed` seconds into a session.
 
     Once the session is `over`, a table follows, so that only the lines above the rows are left.
+    `foot` names the keys, in a line at the foot.
     """
     lines = [
         fill_between(f"sweep {table.name}", formats.format_duration(elapsed), width),
@@ -202,7 +209,11 @@ def render_sweep(
     if table.stopping and not over:
         lines.append(Text(printable(format_sweep_stopping(table), width), style="bold yellow"))
     if not over:
-        lines += _draw_rows(table, width, height - len(lines))
+        room = height - bool(foot)
+        lines += _draw_rows(table, width, room - len(lines))
+        if foot:
+            lines = [*lines[:room], *[Text()] * (room - len(lines))]
+            lines.append(draw_foot(foot, width))
     return build_frame(lines, width, height)
 
 

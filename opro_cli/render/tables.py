@@ -110,6 +110,8 @@ Block = Heading | Paragraph | Table
 
 _WEIGHTS = {"bold": "1", "dim": "2", "underline": "4"}
 _COLOURS = {"red": "31", "green": "32", "yellow": "33"}
+_WITHOUT_LINKS = frozenset(("", "dumb", "unknown", "linux", "vt100", "vt220", "screen", "emacs"))
+"""Terminals that know no links (OSC 8), and may show their addresses."""
 GAP = "   "
 """Between two columns of a page."""
 
@@ -130,6 +132,8 @@ class Page:
         self.is_terminal = _is_terminal(stream) if terminal is None else terminal
         self.width = width or (80 if dumb and self.is_terminal else _measure_terminal())
         self._codes = {} if dumb or not self.is_terminal else {**_WEIGHTS, **_COLOURS}
+        kind = os.environ.get("TERM", "").partition("-")[0].lower()
+        self._links = self.is_terminal and kind not in _WITHOUT_LINKS
         if os.environ.get("NO_COLOR"):
             self._codes = {word: self._codes[word] for word in _WEIGHTS if word in self._codes}
 
@@ -169,6 +173,15 @@ class Page:
         """Write lines as they are, however wide: to be copied, or laid out already."""
         self._stream.writelines(f"{line}\n" for line in lines)
         self._stream.flush()
+
+    def link(self, text: str, address: str) -> str:
+        """Return printable text that a terminal may open at an address, or the text alone.
+
+        Terminals that know no links leave the sequence out, but for the oldest ones.
+        """
+        if not self._links or not address.isascii() or not address.isprintable():
+            return text
+        return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\"
 
     def _style(self, style: str, text: str) -> str:
         codes = ";".join(self._codes[word] for word in style.split() if word in self._codes)
