@@ -181,12 +181,16 @@ def show(
         Literal["train", "dev", "test"] | None,
         typer.Option("--split", help="Of these, those to questions of one split."),
     ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Print the answers; a terminal has a pager else.")
+    ] = False,
     as_json: Json = False,
     fail_if: FailIf = None,
 ) -> None:
     """Show a run: its result so far and all of its candidates.
 
-    With --answers, the replies behind the scores of one prompt.
+    With --answers, the replies behind the scores of one prompt; on a terminal in a pager, with what
+    was read of each reply marked: arrows, n for the next wrong one, / to search, q to leave.
 
     \b
     Examples:
@@ -199,7 +203,7 @@ def show(
             pair = "--answers and --fail-if" if fail_if else "--wrong and --unreadable"
             raise UsageError(f"{pair}: one of them")
         only: Only = "wrong" if wrong else "unreadable" if unreadable else None
-        _show_answers(run, runs_dir, only, split, as_json=as_json)
+        _show_answers(run, runs_dir, only, split, plain=plain, as_json=as_json)
         return
     if wrong or unreadable or split:
         raise UsageError("--wrong, --unreadable and --split: with --answers only", "add --answers")
@@ -221,6 +225,7 @@ def _show_answers(
     only: Only,
     split: Literal["train", "dev", "test"] | None,
     *,
+    plain: bool,
     as_json: bool,
 ) -> None:
     from opro_cli.app.answers import read_answers
@@ -229,10 +234,17 @@ def _show_answers(
     if as_json:
         print_json(shown.to_json())
         return
-    from opro_cli.render.answers import print_answers
     from opro_cli.render.tables import make_page
 
-    print_answers(shown, make_page(sys.stdout))
+    page = make_page(sys.stdout)
+    if shown.answers and not plain and page.is_terminal:
+        from opro_cli.render.pager_screen import page_answers
+
+        if page_answers(shown, sys.stdout):
+            return
+    from opro_cli.render.answers import print_answers
+
+    print_answers(shown, page)
 
 
 def _print(

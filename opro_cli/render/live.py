@@ -25,13 +25,12 @@ from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.errors import OproError
-from opro_cli.render.consoles import print_lines
 from opro_cli.render.frame import RunView, list_choices, render_end, render_run
 from opro_cli.render.keyboard import Keyboard, Suspension, has_keys
 from opro_cli.render.pager import AnswersPager, Pager, TextPager, describe_prompt
 from opro_cli.render.panels import WrongAnswers
 from opro_cli.render.plain import format_opening
-from opro_cli.render.safe import printable
+from opro_cli.render.safe import printable, wrap_hanging
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.render.sweep import render_sweep
 
@@ -239,8 +238,10 @@ class LiveView(_LiveDrawing):
     def begin(self, briefing: RunHeader, state: RunState, activity: Progress) -> None:
         """Print what stays on screen, then the first frame."""
         for line in format_opening(briefing):
-            indent = " " * (len(line) - len(line.lstrip()))
-            print_lines(self._console, indent, [printable(line.strip(), _OPENING)])
+            width, indent = self._console.width, len(line) - len(line.lstrip())
+            first, *more = wrap_hanging(printable(line, _OPENING), width, indent, _OPENING)
+            for part in (first, *(" " * indent + part for part in more)):
+                self._console.print(Text(part), soft_wrap=True)
         self._shown = briefing, state, activity
         self._board = Scoreboard()
         self._start()

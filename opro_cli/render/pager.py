@@ -1,19 +1,14 @@
 """Pages that are read with keys: a prompt in full, and the answers under a prompt.
 
-A pager draws itself and takes keys; the live view lays one over its frame, and `run_pager` shows
-one on a terminal of its own.
+A pager draws itself and takes keys; the live view lays one over its frame, and `run_pager`
+(`render/pager_screen`) shows one on a terminal of its own.
 """
 
 from __future__ import annotations
 
-import os
-import select
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Protocol
 
-from rich.console import Console
 from rich.text import Text
 
 from opro_cli.core.run.candidates import Candidate
@@ -21,13 +16,6 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS
 from opro_cli.render.answers import BESIDE, SIGNS, list_lines
 from opro_cli.render.frame import draw_foot
-from opro_cli.render.keyboard import (
-    HIDE_CURSOR,
-    SHOW_CURSOR,
-    Keyboard,
-    Suspension,
-    exit_on_signals,
-)
 from opro_cli.render.panels import wrap_lines
 from opro_cli.render.safe import (
     describe_form,
@@ -47,6 +35,8 @@ from opro_cli.reports.prompts import serialize_form
 
 _HANGING = 60
 """Columns from which the lines of a text begin below its first one, beside its name."""
+_WITH_HEADS = 20
+"""Lines from which a line names the columns of the list."""
 _LEAST_LIST = 3
 """Lines of the list of questions at least."""
 
@@ -240,7 +230,11 @@ class AnswersPager:
         rows = min(len(self._answers), max(_LEAST_LIST, body // 3)) or 1
         if body < 2 * _LEAST_LIST:
             rows = 1
-        lines = [self._draw_title(width), *self._draw_list(width, rows)]
+        lines = [self._draw_title(width)]
+        if height >= _WITH_HEADS and self._answers:
+            wide = max(len(f"{a.split} {a.question}") for a in self._answers)
+            lines.append(Text(f"{'':<{wide + 4}}expected / read", style="dim"))
+        lines += self._draw_list(width, rows)
         lines.append(Text("─" * width, style="dim"))
         room = height - 1 - len(lines)
         if room > 0:
@@ -267,7 +261,7 @@ class AnswersPager:
             return [Text("nothing found", style="dim")]
         top = max(0, min(self._at - rows // 2, len(self._answers) - rows))
         names = [f"{a.split} {a.question}" for a in self._answers[top : top + rows]]
-        wide = max(map(len, names))
+        wide = max(len(f"{a.split} {a.question}") for a in self._answers)
         lines = []
         for index, answer in enumerate(self._answers[top : top + rows], start=top):
             sign, style = SIGNS[answer.judgement]
@@ -316,64 +310,3 @@ class AnswersPager:
 def _list_words(answer: GradedAnswer) -> str:
     said = (answer.input, answer.target, answer.answer or "", *answer.replies)
     return "\n".join(said).casefold()
-
-
-def run_pager(pager: Pager, console: Console) -> None:
-    """Show a pager on the alternate screen of a terminal until it is left.
-
-    Raises:
-        KeyboardInterrupt: It was left by Ctrl-C.
-    """
-    keyboard = Keyboard()
-    stream = console.file
-
-    def begin() -> None:
-        _write(b"\x1b[?1049h" + HIDE_CURSOR, stream.fileno())
-        keyboard.take()
-
-    def end() -> None:
-        keyboard.release()
-        _write(SHOW_CURSOR + b"\x1b[?1049l", stream.fileno())
-
-    drawn: list[object] = []
-
-    def resume() -> None:
-        begin()
-        drawn.clear()
-
-    suspension = Suspension(sys.stdout, resume, end)
-    with exit_on_signals():
-        try:
-            begin()
-            suspension.begin()
-            while True:
-                if drawn != [console.size]:
-                    _draw(pager, console)
-                    drawn[:] = [console.size]
-                keyboard.take()
-                ready: list[object] = []
-                with suppress(InterruptedError):
-                    ready, _, _ = select.select([sys.stdin], [], [], 0.25)
-                if not ready:
-                    continue
-                keys = keyboard.read()
-                if not all(map(pager.press, keys)) or not keyboard.is_there:
-                    return
-                drawn.clear()
-        finally:
-            suspension.end()
-            end()
-
-
-def _draw(pager: Pager, console: Console) -> None:
-    width, height = console.size
-    with console.capture() as captured:
-        console.print(pager.render(width, height), end="")
-    text = captured.get().replace("\n", "\x1b[K\r\n")
-    console.file.write(f"\x1b[H{text}\x1b[K\x1b[J")
-    console.file.flush()
-
-
-def _write(sequence: bytes, descriptor: int) -> None:
-    with suppress(OSError):
-        os.write(descriptor, sequence)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pexpect
 import pyte
 import pytest
 
 from opro_cli.render.keyboard import split_keys
+from tests.cli.test_watch_process import environment
 from tests.render.test_live import spawn
 
 ROWS, COLUMNS = 30, 100
@@ -27,7 +30,8 @@ def read(candidate):
     texts = ["so it is \\x1b[2J72", "it is 71", "we say 72"]
     answers = [
         GradedAnswer("train", i, "right" if "72" in text else "wrong", f"How many owls in {i}?",
-                     "72", text[-2:], float("72" in text), (text,), read_from=(len(text) - 2, len(text)))
+                     "72", text[-2:], float("72" in text), (text,),
+                     read_from=(len(text) - 2, len(text)))
         for i, text in enumerate(texts)
     ]
     return ShownAnswers("gsm8k@1.1", "gsm8k", "candidate 0", 1, 3, answers)
@@ -66,7 +70,27 @@ class Screen:
     """A process on a terminal, and what stands on it."""
 
     def __init__(self, script: str, rows: int = ROWS, columns: int = COLUMNS) -> None:
-        self.child = spawn(script, rows, columns)
+        self._show(spawn(script, rows, columns), rows, columns)
+
+    @classmethod
+    def of(cls, folder: Path, *arguments: str, rows: int = ROWS, columns: int = COLUMNS) -> Screen:
+        """A command in a folder."""
+        shown = cls.__new__(cls)
+        child = pexpect.spawn(
+            sys.executable,
+            ["-m", "opro_cli", *arguments],
+            cwd=str(folder),
+            env=environment(),
+            dimensions=(rows, columns),
+            encoding="utf-8",
+            codec_errors="replace",
+            timeout=60,
+        )
+        shown._show(child, rows, columns)
+        return shown
+
+    def _show(self, child: pexpect.spawn[str], rows: int, columns: int) -> None:
+        self.child = child
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.Stream(self.screen)
 
