@@ -62,7 +62,12 @@ def runs(
       opro runs --sort gain -n 10
       opro runs --json | jq '.[].best.scores.dev.mean'
     """
-    from opro_cli.app.runs import select_rows, summarize_runs, summarize_sweeps
+    from opro_cli.app.runs import (
+        describe_evals,
+        select_rows,
+        summarize_runs,
+        summarize_sweeps,
+    )
 
     rows = summarize_runs(runs_dir, say)
     is_all = (sort, status, tag, most) == (None, None, None, None)
@@ -86,6 +91,8 @@ def runs(
     for sweep in sweeps:
         line = f"sweep {sweep.name}: {sweep.finished} of {sweep.cells} cells finished"
         page.write_line(printable(f"{line}; opro diff {sweep.name}", page.width))
+    if is_all and (evals := describe_evals(runs_dir)):
+        page.write_line(printable(evals, page.width))
 
 
 def rm(
@@ -260,6 +267,8 @@ def _print(
     if page.is_terminal:
         page.write_line()
         _print_labels(confusion, page)
+        if confusion:
+            page.write_line()
         print_result(result, page, status, list_closing(folder, result))
         return
     print_result(result, page, status)

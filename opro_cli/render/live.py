@@ -373,9 +373,18 @@ class SweepLive(_LiveDrawing):
     """Draws a sweep; in the end only the lines above its rows stay."""
 
     work = "sweep"
-    leaves = False
-    """`q` leaves a sweep that goes on without this process."""
     _over = False
+
+    def __init__(
+        self,
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+        period: float = PERIOD,
+        *,
+        leaves: bool = False,
+    ) -> None:
+        super().__init__(console, clock, period)
+        self._leaves = leaves
 
     def begin(self, table: SweepTable) -> None:
         """Draw the first frame."""
@@ -393,7 +402,7 @@ class SweepLive(_LiveDrawing):
     def _render(self, width: int, height: int) -> Text:
         elapsed = self._clock() - self._started
         stop = "Ctrl-C stop at once" if self._table.stopping else "q stop"
-        foot = ["q leave" if self.leaves else stop] if self.reads_keys else []
+        foot = ["q leave" if self._leaves else stop] if self.reads_keys else []
         return render_sweep(self._table, elapsed, width, height, over=self._over, foot=foot)
 
     def _press(self, key: str) -> None:

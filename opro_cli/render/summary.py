@@ -432,6 +432,8 @@ def _list_costs(result: Data) -> list[str]:
     calls = pluralize(spend["calls"], "call")
     if spend["cached_calls"]:
         calls += f" · {formats.format_count(spend['cached_calls'])} cached"
+        without = formats.format_without_cache(spend)
+        calls += f" (about {without} without the cache)" if without else ""
     cost = formats.format_money(counted["usd"])
     unmetered = format_unmetered(spend.get("uncounted"))
     thoughts = formats.format_tokens(spend.get("reasoning_tokens"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from opro_cli.core.run.candidates import Candidate, Score
@@ -16,6 +16,7 @@ from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import UsageError
+from opro_cli.reports.cheaper import serialize_costs
 from opro_cli.reports.paired import Flips, Replies, find_flips
 from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.recorded import RecordedRun
@@ -101,6 +102,7 @@ class SelectedPrompt:
             scale=run.state.scale,
             spend=serialize_spend(run.state),
             form=serialize_form(candidate),
+            costs=serialize_costs(candidate),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -160,6 +162,7 @@ class Side:
         scale: How they are read.
         spend: As in `result.json`.
         form: Worked examples and layout, likewise.
+        costs: What its answers took, likewise.
     """
 
     name: str
@@ -173,6 +176,7 @@ class Side:
     scale: Scale
     spend: Mapping[str, Any]
     form: Mapping[str, Any]
+    costs: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the side as `opro diff --json` prints it."""
