@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.text import Text
 
@@ -54,8 +55,9 @@ class _Canvas:
         lines = []
         for bits, layers in zip(self._bits, self._layers, strict=True):
             line = Text()
-            for bit, layer in zip(bits, layers, strict=True):
-                line.append(chr(_BRAILLE + bit) if bit else " ", _STYLES[layer] if bit else "")
+            cells = zip(bits, layers, strict=True)
+            for style, run in groupby(cells, lambda cell: _STYLES[cell[1]] if cell[0] else ""):
+                line.append("".join(chr(_BRAILLE + bit) if bit else " " for bit, _ in run), style)
             lines.append(line)
         return lines
 

@@ -91,8 +91,14 @@ def _draw_steps(state: RunState, board: Scoreboard, width: int, height: int) -> 
     for text, style in latest:
         if cell_len(title.plain) + 2 + cell_len(text) <= width:
             title.append("  ").append(text, style=style)
-    chart = StepChart(steps.best_so_far, steps.mean, board.list_points(state), state.search.steps)
-    return [title, *draw_chart(chart, width, height - 1, lambda value: format_mean(value, scale))]
+
+    def draw() -> list[Text]:
+        points = board.list_points(state)
+        chart = StepChart(steps.best_so_far, steps.mean, points, state.search.steps)
+        return draw_chart(chart, width, height - 1, lambda value: format_mean(value, scale))
+
+    drawn = board.keep(state, f"chart {width}x{height}", draw)
+    return [title, *(line.copy() for line in drawn)]
 
 
 def _draw_prompt(state: RunState, board: Scoreboard, width: int, height: int) -> list[Text]:
