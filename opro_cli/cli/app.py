@@ -95,7 +95,7 @@ GROUPS = {
         "prune": "Drop what the best prompt of a run does not need, in a new run.",
     },
     "Look": {
-        "watch": "Follow a run from another terminal, or replay it.",
+        "watch": "Follow a run or a sweep from another terminal, or replay a run.",
         "runs": "List the runs, newest last, with their verdict, gain and cost.",
         "show": "Show a run: its result so far and all of its candidates.",
         "diff": "Compare prompts word by word, and their scores.",

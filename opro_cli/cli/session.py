@@ -318,7 +318,10 @@ def show_result(result: dict[str, Any], *, as_json: bool, closing: Closing = ())
     from opro_cli.render.summary import print_result
     from opro_cli.render.tables import make_page
 
-    print_result(result, make_page(sys.stdout), closing=closing)
+    page = make_page(sys.stdout)
+    if closing and page.is_terminal:  # below what is left of the live view
+        page.write_line()
+    print_result(result, page, closing=closing)
 
 
 def format_resume_command(folder: Path) -> str:

@@ -288,7 +288,7 @@ def _list_calls(
         parts.append(formats.format_rate(activity.session_calls / elapsed))
     if budget is not None and budget.minutes is not None:
         worked = format_duration(state.working_seconds)
-        parts.append(f"{worked} of {format_duration(60 * budget.minutes)}")
+        parts.append(f"{worked} of {format_rough_duration(60 * budget.minutes)}")
     return parts + [f"{format_count(number)} {kind}" for kind, number in missed.items() if number]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -153,7 +152,7 @@ class WrongAnswer:
 class WrongAnswers:
     """Keeps the last wrong answers, and shows the same ones for as long as it takes to read them.
 
-    Questions of the test split are not among them: what is wrong there shall steer nobody.
+    No question is there twice, and none of the test split: what is wrong there shall steer nobody.
     """
 
     HOLD = 4.0
@@ -161,7 +160,7 @@ class WrongAnswers:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._last: deque[WrongAnswer] = deque(maxlen=_MOST_WRONG)
+        self._last: list[WrongAnswer] = []
         self._shown: tuple[WrongAnswer, ...] = ()
         self._since = float("-inf")
 
@@ -169,7 +168,8 @@ class WrongAnswers:
         """Keep the answer of an event, if it is one and is wrong."""
         if isinstance(event, Answered) and event.split != "test" and not event.score:
             where = event.candidate, event.split, event.question
-            self._last.append(WrongAnswer(*where, event.answer, event.text))
+            others = [each for each in self._last if (each.split, each.question) != where[1:]]
+            self._last = [*others, WrongAnswer(*where, event.answer, event.text)][-_MOST_WRONG:]
 
     def show(self) -> tuple[WrongAnswer, ...]:
         """Return those to be shown now, the newest first."""
