@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pexpect
@@ -15,6 +16,7 @@ from tests.cli.test_watch_process import environment
 from tests.render.test_live import spawn
 
 ROWS, COLUMNS = 30, 100
+PATIENCE_S = 30.0
 
 # A run that waits; SIGINT, which q raises, is counted, and the first one ends it.
 SCRIPT = """
@@ -96,12 +98,22 @@ class Screen:
 
     def see(self, text: str) -> list[str]:
         """Wait until this stands on the screen; return its lines."""
-        while not any(text in line for line in self.lines):
-            try:
-                self.stream.feed(self.child.read_nonblocking(65536, timeout=20))
-            except (pexpect.TIMEOUT, pexpect.EOF):
-                raise AssertionError(f"no {text!r}:\n" + "\n".join(self.lines)) from None
+        self.wait_for(lambda: any(text in line for line in self.lines), text)
         return self.lines
+
+    def see_marked(self, text: str) -> None:
+        """Wait until this is shown in reverse."""
+        self.wait_for(lambda: text in self.marked, text)
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        """Read what the process draws until a condition holds, for so long as it may take."""
+        until = time.monotonic() + PATIENCE_S
+        while not condition():
+            try:
+                assert time.monotonic() < until
+                self.stream.feed(self.child.read_nonblocking(65536, timeout=PATIENCE_S))
+            except (pexpect.TIMEOUT, pexpect.EOF, AssertionError):
+                raise AssertionError(f"no {what!r}:\n" + "\n".join(self.lines)) from None
 
     def press(self, keys: str, text: str) -> list[str]:
         """Press keys, and wait for what they bring."""
@@ -144,11 +156,9 @@ def test_q_stops_once_and_echoes_nothing(run: Screen) -> None:
 
 def test_a_prompt_is_chosen_and_read_in_full(run: Screen) -> None:
     run.child.send("\x1b[B")
-    while "candidate 0" not in run.marked:
-        run.stream.feed(run.child.read_nonblocking(65536, timeout=20))
+    run.see_marked("candidate 0")
     run.child.send("\x1b[B")
-    while "Let's solve" not in run.marked:
-        run.stream.feed(run.child.read_nonblocking(65536, timeout=20))
+    run.see_marked("Let's solve")
     lines = run.press("\n", "Esc back")
     assert "prompt 0.1 (initial)" in lines
     assert "train  62.5 % [47.0–75.8] 25/40" in lines
