@@ -9,6 +9,7 @@ from typing import Literal
 
 from opro_cli import wiring
 from opro_cli.app.named_prompts import build_unscored_error, find_prompt
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.task.chat import find_asked
 from opro_cli.core.task.example import UNREADABLE, Example, Grade, Split
 from opro_cli.core.task.prompt import Content
@@ -52,26 +53,56 @@ def read_answers(
     chosen = select_prompt(read_run(folder), selector)
     if chosen.candidate is None:
         raise build_unscored_error(chosen.run)
+    named = f"{folder.name}@{BEST}" if selector == BEST else chosen.name
+    return _read(folder, chosen.run, chosen.candidate, named, only=only, split=split)
+
+
+def read_answers_of(folder: Path, candidate: str) -> ShownAnswers:
+    """Return all answers so far under the candidate of this id, of a run that may be at work.
+
+    Raises:
+        RunFolderError, JournalError: The run cannot be read.
+        UsageError: The journal does not have the candidate.
+    """
+    run = read_run(folder)
+    try:
+        found = run.state.get_candidate(candidate)
+    except KeyError:
+        raise build_unscored_error(run) from None
+    of_step = run.state.of_step(found.step)
+    number = f".{of_step.index(found) + 1}" if found in of_step else ""
+    return _read(folder, run, found, f"{folder.name}@{found.step}{number}")
+
+
+def _read(
+    folder: Path,
+    run: RecordedRun,
+    candidate: Candidate,
+    name: str,
+    *,
+    only: Only | None = None,
+    split: Split | None = None,
+) -> ShownAnswers:
     events = read_events(folder / "events.jsonl")
-    answers = list_answers(chosen.run, chosen.candidate, events)
+    answers = list_answers(run, candidate, events)
     answers = [answer for answer in answers if split in (None, answer.split)]
     wanted = {"wrong": ("wrong", "partly right"), "unreadable": ("unreadable",)}
     shown = [each for each in answers if only is None or each.judgement in wanted[only]]
-    evaluator = build_evaluator(chosen.run)
+    evaluator = build_evaluator(run)
     if evaluator is not None:
-        content, examples = chosen.candidate.content, chosen.run.examples
+        content, examples = candidate.content, run.examples
         shown = [
             locate_answer(each, content, evaluator, examples[each.split][each.question])
             for each in shown
         ]
     return ShownAnswers(
-        prompt=f"{folder.name}@{BEST}" if selector == BEST else chosen.name,
+        prompt=name,
         run=folder.name,
-        instruction=chosen.candidate.instruction,
-        step=chosen.candidate.step,
+        instruction=candidate.instruction,
+        step=candidate.step,
         answered=len(answers),
         answers=shown,
-        form=serialize_form(chosen.candidate),
+        form=serialize_form(candidate),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.app import startable
 from opro_cli.app.optimize import describe_parts
+from opro_cli.app.runs import EVALS
 from opro_cli.app.session import SessionOutcome, Stopper, list_part_folders, work_on
 from opro_cli.config.file import locate_model
 from opro_cli.core.run.candidates import make_candidate_id
@@ -47,8 +48,6 @@ from opro_cli.store.journal import FileJournal
 from opro_cli.store.reopened import add_instructions
 from opro_cli.store.run_folder import CONFIG_COPY, create_run, prepare_runs_dir, read_run
 
-EVALS = "evals"
-"""Where evaluations are kept in the folder of the runs, out of the way of their names."""
 DIGITS = 12
 
 

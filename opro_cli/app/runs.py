@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +18,10 @@ Note = Callable[[str], None]
 """Takes a sentence for the user."""
 _SAFE = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 """A name that a shell may evaluate: it is how completions reach the command line."""
+
+
+EVALS = "evals"
+"""Where evaluations are kept in the folder of the runs, out of the way of their names."""
 
 
 class SweepProgress(NamedTuple):
@@ -237,6 +242,15 @@ def summarize_sweeps(runs_dir: Path, note: Note) -> list[SweepProgress]:
         finished = sum(result.get("status") == "finished" for result in results)
         found.append(SweepProgress(folder.name, finished, len(cells)))
     return found
+
+
+def describe_evals(runs_dir: Path) -> str:
+    """Say how many evaluations there are, and how they are listed; "" for none."""
+    inside = runs_dir / EVALS
+    number = len(folders.list_runs(inside))
+    if not number:
+        return ""
+    return f"{number:,} eval{'s' * (number != 1)}: opro runs --runs-dir {shlex.quote(str(inside))}"
 
 
 def read_details(folder: Path) -> RunDetails:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -197,6 +198,7 @@ def _conduct(
     stopper: Stopper,
 ) -> SessionOutcome:
     """Let a session run to its end, and write the result whatever happens."""
+    runner.activity.started = time.monotonic()  # a first frame says how long it was at work: 0 s
     for observer in runner.observers:
         observer.begin(header, run.state, runner.activity)
     ending: Ending = "interrupted"
@@ -365,6 +367,8 @@ def build_header(
         resumed=count_calls(run.state) + count_spared_calls(run.state),
         problem=read_problem(run.settings, run.examples),
         limits={role: model.max_tokens for role, model in settings.models.items()},
+        examples=run.examples,
+        budget=settings.budget,
     )
 
 

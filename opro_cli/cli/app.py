@@ -96,7 +96,7 @@ GROUPS = {
     },
     "Look": {
         "view": "Look at runs in a browser: every answer, and prompts compared.",
-        "watch": "Follow a run from another terminal, or replay it.",
+        "watch": "Follow a run or a sweep from another terminal, or replay a run.",
         "runs": "List the runs, newest last, with their verdict, gain and cost.",
         "show": "Show a run: its result so far and all of its candidates.",
         "diff": "Compare prompts word by word, and their scores.",

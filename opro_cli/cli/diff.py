@@ -43,6 +43,9 @@ def diff(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown for a pull request.")
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say how the figures of a sweep are computed.")
+    ] = False,
     as_json: Json = False,
     fail_if: FailIf = None,
 ) -> None:
@@ -71,7 +74,7 @@ def diff(
             raise UsageError(
                 "--flips, --replies and --fail-if: of runs", "name two cells as SWEEP/CELL"
             )
-        diff_sweeps(sweeps, runs_dir, as_json=as_json, markdown=markdown)
+        diff_sweeps(sweeps, runs_dir, as_json=as_json, markdown=markdown, explain=explain)
         return
     if len(runs) < 2:
         raise UsageError(

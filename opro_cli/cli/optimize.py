@@ -29,7 +29,14 @@ from opro_cli.cli.options import (
     choose_run,
     say,
 )
-from opro_cli.cli.session import Output, require_log, run_session, show_costs, show_result
+from opro_cli.cli.session import (
+    Output,
+    list_closing,
+    require_log,
+    run_session,
+    show_costs,
+    show_result,
+)
 from opro_cli.errors import UsageError
 
 
@@ -190,7 +197,8 @@ def resume(
             say(f"a new run goes on from its best prompt: {start}")
         if checked.note:
             say(checked.note)
-        show_result(checked.result, as_json=as_json)
+        closing = list_closing(folder, checked.result) if output.is_live else ()
+        show_result(checked.result, as_json=as_json, closing=closing)
         apply_gate([checked.result["verdict"]], fail_if)
         return
     require_log(output)

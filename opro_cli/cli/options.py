@@ -128,6 +128,13 @@ Run = Annotated[
     str | None, run_argument("RUN", "A run folder, any part of its name, a tag, or @last.")
 ]
 
+RunOrSweep = Annotated[
+    str | None,
+    run_argument(
+        "RUN", "A run folder, any part of its name, a tag, or @last; or a sweep.", sweeps=True
+    ),
+]
+
 Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
 

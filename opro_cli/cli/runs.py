@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,8 +21,12 @@ from opro_cli.cli.options import (
     run_argument,
     say,
 )
+from opro_cli.cli.session import list_closing
 from opro_cli.cli.swept import report_on_sweeps
 from opro_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from opro_cli.render.tables import Page
 
 Only = Literal["wrong", "unreadable"] | None
 """Which answers are shown; None for all."""
@@ -58,7 +62,12 @@ def runs(
       opro runs --sort gain -n 10
       opro runs --json | jq '.[].best.scores.dev.mean'
     """
-    from opro_cli.app.runs import select_rows, summarize_runs, summarize_sweeps
+    from opro_cli.app.runs import (
+        describe_evals,
+        select_rows,
+        summarize_runs,
+        summarize_sweeps,
+    )
 
     rows = summarize_runs(runs_dir, say)
     is_all = (sort, status, tag, most) == (None, None, None, None)
@@ -82,6 +91,8 @@ def runs(
     for sweep in sweeps:
         line = f"sweep {sweep.name}: {sweep.finished} of {sweep.cells} cells finished"
         page.write_line(printable(f"{line}; opro diff {sweep.name}", page.width))
+    if is_all and (evals := describe_evals(runs_dir)):
+        page.write_line(printable(evals, page.width))
 
 
 def rm(
@@ -177,12 +188,16 @@ def show(
         Literal["train", "dev", "test"] | None,
         typer.Option("--split", help="Of these, those to questions of one split."),
     ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Print the answers; a terminal has a pager else.")
+    ] = False,
     as_json: Json = False,
     fail_if: FailIf = None,
 ) -> None:
     """Show a run: its result so far and all of its candidates.
 
-    With --answers, the replies behind the scores of one prompt.
+    With --answers, the replies behind the scores of one prompt; on a terminal in a pager, with what
+    was read of each reply marked: arrows, n for the next wrong one, / to search, q to leave.
 
     \b
     Examples:
@@ -195,18 +210,19 @@ def show(
             pair = "--answers and --fail-if" if fail_if else "--wrong and --unreadable"
             raise UsageError(f"{pair}: one of them")
         only: Only = "wrong" if wrong else "unreadable" if unreadable else None
-        _show_answers(run, runs_dir, only, split, as_json=as_json)
+        _show_answers(run, runs_dir, only, split, plain=plain, as_json=as_json)
         return
     if wrong or unreadable or split:
         raise UsageError("--wrong, --unreadable and --split: with --answers only", "add --answers")
     from opro_cli.app.runs import read_details
 
-    status, result, candidates = read_details(find_run(run, runs_dir))
+    folder = find_run(run, runs_dir)
+    status, result, candidates = read_details(folder)
     if as_json:
         facts = {**result, "run_status": status, "candidates": candidates}
         print_json(facts)
     else:
-        _print(candidates, result, status)
+        _print(candidates, result, status, folder)
     apply_gate([result["verdict"]], fail_if)
 
 
@@ -216,6 +232,7 @@ def _show_answers(
     only: Only,
     split: Literal["train", "dev", "test"] | None,
     *,
+    plain: bool,
     as_json: bool,
 ) -> None:
     from opro_cli.app.answers import read_answers
@@ -224,24 +241,46 @@ def _show_answers(
     if as_json:
         print_json(shown.to_json())
         return
-    from opro_cli.render.answers import print_answers
     from opro_cli.render.tables import make_page
 
-    print_answers(shown, make_page(sys.stdout))
+    page = make_page(sys.stdout)
+    if shown.answers and not plain and page.is_terminal:
+        from opro_cli.render.pager_screen import page_answers
+
+        if page_answers(shown, sys.stdout):
+            return
+    from opro_cli.render.answers import print_answers
+
+    print_answers(shown, page)
 
 
-def _print(candidates: list[dict[str, Any]], result: dict[str, Any], status: str) -> None:
+def _print(
+    candidates: list[dict[str, Any]], result: dict[str, Any], status: str, folder: Path
+) -> None:
     from opro_cli.render.listings import print_candidates
     from opro_cli.render.summary import print_result
     from opro_cli.render.tables import make_page
 
     page = make_page(sys.stdout)
     print_candidates(candidates, page, result)
+    confusion = (result.get("closed_set") or {}).get("confusion")
+    if page.is_terminal:
+        page.write_line()
+        _print_labels(confusion, page)
+        if confusion:
+            page.write_line()
+        print_result(result, page, status, list_closing(folder, result))
+        return
     print_result(result, page, status)
-    if confusion := (result.get("closed_set") or {}).get("confusion"):
+    if confusion:
+        page.write_line()
+    _print_labels(confusion, page)
+
+
+def _print_labels(confusion: Any, page: Page) -> None:
+    if confusion:
         from opro_cli.render.labels import print_confusion
 
-        page.write_line()
         print_confusion(confusion, page)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from opro_cli.app.session import SessionOutcome
     from opro_cli.core.settings.settings import Settings
     from opro_cli.ports import Observer, SharedLimits
+    from opro_cli.render.live import Actions
 
 OVER_BUDGET = 3
 
@@ -67,7 +69,8 @@ def run_session(
     def work(*, keep_going: bool) -> SessionOutcome:
         from opro_cli.app.session import work_on
 
-        with _open_limits(folder) as shared, open_observers(output) as observers:
+        actions = make_actions(folder, output)
+        with _open_limits(folder) as shared, open_observers(output, actions) as observers:
             return work_on(
                 folder,
                 settings,
@@ -89,8 +92,10 @@ def run_session(
     except OproError as error:
         _add_remedy(error, folder, config, resume)
         raise
-    show_result(outcome.result, as_json=as_json)
-    tell(f"saved in {folder}")
+    closing = list_closing(folder, outcome.result) if output.is_live else []
+    show_result(outcome.result, as_json=as_json, closing=closing)
+    if as_json or not closing or not sys.stdout.isatty():
+        tell(f"saved in {folder}")
     if outcome.unwritten:
         say(f"{outcome.unwritten}; `opro report {folder.name}` writes it")
     for trouble in (outcome.uncached, outcome.unrecorded):
@@ -143,6 +148,11 @@ class Output:
     quiet: bool = False
     log: Path | None = None
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the live view is wanted."""
+        return not (self.plain or self.verbose or self.quiet)
+
     def __post_init__(self) -> None:
         if self.quiet and (self.plain or self.verbose):
             raise UsageError("--quiet, or --plain and --verbose: one of them")
@@ -164,8 +174,10 @@ def _open_log(path: Path) -> TextIO:
 
 
 @contextmanager
-def open_observers(output: Output) -> Iterator[list[Observer]]:
+def open_observers(output: Output, actions: Actions | None = None) -> Iterator[list[Observer]]:
     """Yield the views of a session; its log file is closed at the end.
+
+    `actions` are what keys of the live view can do.
 
     Raises:
         UsageError: The log file cannot be written.
@@ -175,12 +187,32 @@ def open_observers(output: Output) -> Iterator[list[Observer]]:
 
     shown: list[Observer] = []
     if not output.quiet:
-        shown = [make_observer(plain=output.plain, verbose=output.verbose)]
+        shown = [make_observer(plain=output.plain, verbose=output.verbose, actions=actions)]
     if output.log is None:
         yield shown
         return
     with _open_log(output.log) as file:
         yield [*shown, PlainLog(file, verbose=True, dated=True)]
+
+
+def make_actions(
+    folder: Path, output: Output | None = None, *, leaves: bool = False
+) -> Actions | None:
+    """Return what the keys of a live view of a run do; None where there is no such view.
+
+    `leaves`: the run goes on without this process.
+    """
+    if (output is not None and not output.is_live) or not can_ask():
+        return None  # and with it the import of what draws
+    from opro_cli.app.answers import read_answers_of
+    from opro_cli.app.report import report_on_runs
+    from opro_cli.render.live import Actions
+
+    return Actions(
+        leaves=leaves,
+        read_answers=partial(read_answers_of, folder),
+        write_report=partial(report_on_runs, [folder], None),
+    )
 
 
 def _is_told_to_go_on(error: DoubtfulAnswers) -> bool:
@@ -255,15 +287,41 @@ def show_costs(config: Path, runs_dir: Path, overrides: Sequence[str], *, as_jso
     print_costs(estimate, make_console(sys.stdout))
 
 
-def show_result(result: dict[str, object], *, as_json: bool) -> None:
-    """Print the result on stdout, for people or for programs."""
+Closing = Sequence[tuple[str, str | Path]]
+"""Names, each with a path or a command."""
+
+
+def list_closing(folder: Path, result: Mapping[str, Any]) -> Closing:
+    """Return where the page and the prompt of a run are, and what may be typed next."""
+    best = "solution" if result.get("problem") else "prompt"
+    files = {"report": folder / "report.html", best: folder / "best_prompt.txt"}
+    closing: list[tuple[str, str | Path]] = [
+        (name, path) for name, path in files.items() if path.is_file()
+    ]
+    models = [model for model in result["models"].values() if model]
+    if result["status"] != "finished" or result.get("problem"):
+        return closing
+    if all(model.startswith("embedded/") for model in models):  # which was to see how it works
+        return [*closing, ("next", "opro init mine.yaml --data rows.csv")]
+    name = folder.name if folder.parent == Path("runs") else shlex.quote(str(folder))
+    return [*closing, ("next", f"opro show {printable(name)} --answers --wrong")]
+
+
+def show_result(result: dict[str, Any], *, as_json: bool, closing: Closing = ()) -> None:
+    """Print the result on stdout, for people or for programs.
+
+    `closing` goes below it on a terminal.
+    """
     if as_json:
         print_json(result)
         return
     from opro_cli.render.summary import print_result
     from opro_cli.render.tables import make_page
 
-    print_result(result, make_page(sys.stdout))
+    page = make_page(sys.stdout)
+    if closing and page.is_terminal:  # below what is left of the live view
+        page.write_line()
+    print_result(result, page, closing=closing)
 
 
 def format_resume_command(folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Ledger, Plain, RunsDir,
 from opro_cli.cli.session import OVER_BUDGET
 
 if TYPE_CHECKING:
-    from opro_cli.core.sweep import SweepTable
+    from opro_cli.core.sweep import CellRow, SweepTable
     from opro_cli.sweep.launch.channel import SweepEngine
 
 Engine = Literal["local", "ray"]
@@ -78,7 +79,7 @@ def sweep(
         finally:
             at_work.close()
             again = format_command(file, runs_dir, shard, address if engine == "ray" else None)
-            show_table(table, again, as_json=as_json)
+            show_table(table, again, as_json=as_json, folder=planned.folder)
     if table.count("failed"):
         raise typer.Exit(1)
     if ceiling or table.count("stopped") or table.count("elsewhere"):
@@ -94,8 +95,11 @@ def format_command(file: Path, runs_dir: Path, shard: str, ray: str | None) -> s
     return shlex.join(words)
 
 
-def show_table(table: SweepTable, again: str, *, as_json: bool) -> None:
-    """Print the cells on stdout, and on stderr what went wrong and how to go on."""
+def show_table(table: SweepTable, again: str, *, as_json: bool, folder: Path) -> None:
+    """Print the cells on stdout, and on stderr what went wrong and how to go on.
+
+    On a terminal that can, the names of the cells open what is in their folders.
+    """
     from opro_cli.render.safe import printable
     from opro_cli.render.sweep import build_cells_table, format_closing
     from opro_cli.render.tables import make_page
@@ -104,9 +108,22 @@ def show_table(table: SweepTable, again: str, *, as_json: bool) -> None:
         print_json([row.to_json() for row in table.rows.values()])
     else:
         page = make_page(sys.stdout)
-        page.write_table(build_cells_table(table.rows.values(), page.width))
+        rows = list(table.rows.values())
+        cells = build_cells_table(rows, page.width, wide=page.is_terminal)
+        page.write_table(cells, links=list_links(rows, folder))
     for line in format_closing(table, again):
         make_page(sys.stderr).write(printable(line))
+
+
+def list_links(rows: Sequence[CellRow], folder: Path) -> list[str]:
+    """Return the address of each cell's page, or of its folder; "" for one that never began."""
+    found = []
+    for row in rows:
+        run = (folder / row.name).absolute()
+        page = run / "report.html"
+        there = page if page.is_file() else run
+        found.append(there.as_uri() if run.is_dir() else "")
+    return found
 
 
 def make_engine(engine: Engine, address: str, processes: int | None) -> SweepEngine:

@@ -1,15 +1,18 @@
-"""`eval`, `report`, `diff` and `runs` of a sweep."""
+"""`eval`, `report`, `diff` and `watch` of a sweep."""
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import say
-from opro_cli.errors import UsageError
+from opro_cli.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from opro_cli.app.evaluate import Cell
@@ -52,7 +55,38 @@ def report_on_sweeps(sweeps: Sequence[Path], runs_dir: Path, output: Path | None
     return page
 
 
-def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdown: bool) -> None:
+def find_sweep_called(name: str, runs_dir: Path) -> Path | None:
+    """Return the folder of the sweep that a name means; None where it means a run, or nothing."""
+    from opro_cli.app.runs import find_sweeps
+
+    return next(iter(find_sweeps([name], runs_dir)), None)
+
+
+def watch_sweep(folder: Path, *, plain: bool, as_json: bool) -> None:
+    """`watch SWEEP`: show its cells until nobody works on them, then their table."""
+    import asyncio
+
+    from opro_cli.app.session import stop_signals_to
+    from opro_cli.app.watch_sweep import WatchedSweep
+    from opro_cli.cli.sweep import show_table
+    from opro_cli.render.consoles import make_sweep_observer
+
+    watched = WatchedSweep(folder)
+    if not watched.at_work:
+        say(f"{folder.name} is not at work; this is where it stands")
+    observer = make_sweep_observer(plain=plain, leaves=True)
+    try:
+        with stop_signals_to(lambda: signal.raise_signal(signal.SIGINT), ctrl_c=False):
+            asyncio.run(watched.follow(observer))
+    except KeyboardInterrupt:
+        say("stopped watching" + ("; the sweep goes on" if watched.at_work else ""))
+        raise typer.Exit(Interrupted.exit_code) from None
+    show_table(watched.table, "opro sweep FILE", as_json=as_json, folder=folder)
+
+
+def diff_sweeps(
+    sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdown: bool, explain: bool = False
+) -> None:
     """`diff SWEEP`: print the result of a sweep; `diff SWEEP SWEEP`: cell by cell."""
     from opro_cli.app import diff
     from opro_cli.app.diff import read_report
@@ -70,7 +104,7 @@ def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdo
         elif markdown:
             print(matrices.format_sweep(report), end="", file=console.file)
         else:
-            matrices.print_sweep(report, console)
+            matrices.print_sweep(report, console, explain=explain)
         return
     compared = diff.diff_sweeps(*reports)
     if as_json:

@@ -9,8 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Last, Plain, Run, RunsDir, choose_run, say
-from opro_cli.cli.session import format_resume_command, show_result
+from opro_cli.cli.options import (
+    DEFAULT_RUNS_DIR,
+    Json,
+    Last,
+    Plain,
+    RunOrSweep,
+    RunsDir,
+    choose_run,
+    say,
+)
+from opro_cli.cli.session import (
+    format_resume_command,
+    list_closing,
+    make_actions,
+    show_result,
+)
+from opro_cli.cli.swept import find_sweep_called, watch_sweep
 from opro_cli.errors import Interrupted, UsageError
 from opro_cli.render.safe import printable
 
@@ -19,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def watch(
-    run: Run = None,
+    run: RunOrSweep = None,
     last: Last = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
@@ -32,13 +47,15 @@ def watch(
         typer.Option(help="Speed of --replay: 1 as it happened, max all at once.  [default: 10]"),
     ] = None,
 ) -> None:
-    """Follow a run from another terminal, or replay it.
+    """Follow a run or a sweep from another terminal, or replay a run.
 
-    This only reads the run's folder. Ctrl-C leaves, and the run continues.
+    This only reads the folder, unless you press r for the report. Ctrl-C or q leaves, and the run
+    continues.
 
     \b
     Examples:
       opro watch --last
+      opro watch grid
       opro watch quickstart-20261123-101500-3f9a --plain
       opro watch --last --replay --speed 30
     """
@@ -49,9 +66,15 @@ def watch(
     from opro_cli.render.consoles import make_observer
 
     times = _parse_speed(speed, replay=replay)
+    if run is not None and not last and (sweep := find_sweep_called(run, runs_dir)) is not None:
+        if replay:
+            raise UsageError("--replay: of runs", f"name the run of a cell as {sweep.name}/CELL")
+        watch_sweep(sweep, plain=plain, as_json=as_json)
+        return
     folder = choose_run("watch", run, last, runs_dir)
     viewing = watching.Replay(folder)
-    observers = [make_observer(plain=plain, clock=viewing.now)]
+    actions = None if plain else make_actions(folder, leaves=True)
+    observers = [make_observer(plain=plain, clock=viewing.now, actions=actions)]
     if replay:
         seeing = watching.replay(viewing, observers, times)
     else:
@@ -65,16 +88,17 @@ def watch(
     except KeyboardInterrupt:
         say("stopped watching" + ("; the run goes on" if viewing.at_work else ""))
         raise typer.Exit(Interrupted.exit_code) from None
-    _conclude(recorded, as_json=as_json)
+    _conclude(recorded, as_json=as_json, plain=plain)
 
 
-def _conclude(run: RecordedRun, *, as_json: bool) -> None:
+def _conclude(run: RecordedRun, *, as_json: bool, plain: bool) -> None:
     """Show the result, where there is one, and how to go on, where that is possible."""
     from opro_cli.app.watch import summarize
 
     result = summarize(run)
     if as_json or (result["best"] is not None and run.status != "running"):
-        show_result(result, as_json=as_json)
+        closing = () if plain else list_closing(Path(run.folder), result)
+        show_result(result, as_json=as_json, closing=closing)
     if run.status == "running":
         say("that is all so far: the run is at work")
     elif run.status != "finished":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from opro_cli.render.safe import display_prompt, printable, printable_lines
@@ -10,9 +10,9 @@ from opro_cli.render.tables import Page
 from opro_cli.reports.formats import format_count, pluralize
 
 if TYPE_CHECKING:
-    from opro_cli.reports.answers import GradedAnswer, ShownAnswers
+    from opro_cli.reports.answers import GradedAnswer, Judgement, ShownAnswers
 
-_SIGNS = {
+SIGNS: Mapping[Judgement, tuple[str, str]] = {
     "right": ("✓", "green"),
     "partly right": ("≈", "yellow"),
     "wrong": ("✗", "red"),
@@ -20,7 +20,8 @@ _SIGNS = {
     "refused": ("–", "yellow"),
     "valued": ("·", ""),
 }
-_BESIDE = " " * 10
+"""The sign of each judgement, and its style."""
+BESIDE = " " * 10
 """Below a name, so that a text of several lines stands apart from names."""
 
 
@@ -38,18 +39,19 @@ def print_answers(shown: ShownAnswers, page: Page) -> None:
     for line in printable_lines(display_prompt({"instruction": shown.instruction, **shown.form})):
         _write(_Line(f"  {line}"), page)
     for answer in shown.answers:
-        sign, style = _SIGNS[answer.judgement]
+        sign, style = SIGNS[answer.judgement]
         page.write_line()
         title = f"{sign} {answer.split} {answer.question} · {answer.judgement}"
         page.write_line(title, style)
-        for each in _list_lines(answer):
+        for each in list_lines(answer):
             _write(each, page)
     page.write_line()
     count = f"{format_count(len(shown.answers))} of {pluralize(shown.answered, 'answer')}"
     page.write_line(f"{count} shown", "dim")
 
 
-def _list_lines(answer: GradedAnswer) -> Iterator[_Line]:
+def list_lines(answer: GradedAnswer) -> Iterator[_Line]:
+    """Yield an answer in full, line by line: question, gold answer, what was read, replies."""
     yield from _list_text("question", answer.input)
     yield from _list_text("expected", answer.target)
     read = "(nothing)" if answer.answer is None else answer.answer
@@ -70,13 +72,13 @@ def _list_lines(answer: GradedAnswer) -> Iterator[_Line]:
 def _list_text(name: str, text: str, span: tuple[int, int] | None = None) -> Iterator[_Line]:
     """Yield the lines of a text beside its name, with a span of it marked."""
     start, end = (len(_join_ends(text[:each])) for each in span or (0, 0))
-    beside, indent = f"{name:<{len(_BESIDE)}}", len(_BESIDE)
+    beside, indent = f"{name:<{len(BESIDE)}}", len(BESIDE)
     whole = _join_ends(text).split("\n")
     for index, line in enumerate(printable_lines(text)):
         raw = whole[index] if index < len(whole) else ""
         left, right = (min(max(0, each), len(raw)) for each in (start, end))
         marked = [indent + len(printable(raw[:each])) for each in (left, right)]
-        yield _Line(f"{beside if index == 0 else _BESIDE}{line}", *marked)
+        yield _Line(f"{beside if index == 0 else BESIDE}{line}", *marked)
         start, end = start - len(raw) - 1, end - len(raw) - 1
 
 

@@ -14,12 +14,21 @@ from rich import table as rich
 from rich.console import Console
 from rich.text import Text
 
-from opro_cli.render.safe import printable
-from opro_cli.render.tables import MOST_CELLS, Block, Heading, Paragraph, Styled, Table, Untrusted
+from opro_cli.render.safe import measure_width, printable
+from opro_cli.render.tables import (
+    MOST_CELLS,
+    Block,
+    Heading,
+    Paragraph,
+    Styled,
+    Table,
+    Untrusted,
+    stack_rows,
+)
 
 if TYPE_CHECKING:
     from opro_cli.ports import Observer
-    from opro_cli.render.live import SweepLive
+    from opro_cli.render.live import Actions, SweepLive
     from opro_cli.render.plain import PlainSweep
 
 _MOST_OF_PARAGRAPH = 2000
@@ -59,10 +68,11 @@ def make_observer(
     plain: bool = False,
     verbose: bool = False,
     clock: Callable[[], float] = time.monotonic,
+    actions: Actions | None = None,
 ) -> Observer:
     """Return the live view where a terminal can show it, else the plain log; both on stderr.
 
-    `Progress.started` is a time of `clock`.
+    `Progress.started` is a time of `clock`; `actions` are what keys of the live view can do.
     """
     plain = plain or verbose
     console = make_console(stream or sys.stderr)
@@ -70,19 +80,24 @@ def make_observer(
     if _is_live(console, plain):
         from opro_cli.render.live import LiveView
 
-        return LiveView(console, clock)
+        return LiveView(console, clock, actions=actions)
     from opro_cli.render.plain import PlainLog
 
     return PlainLog(stream or sys.stderr, verbose=verbose)
 
 
-def make_sweep_observer(*, plain: bool, stream: TextIO | None = None) -> SweepLive | PlainSweep:
-    """Return the live view of a sweep where a terminal can show it, else its plain log."""
+def make_sweep_observer(
+    *, plain: bool, stream: TextIO | None = None, leaves: bool = False
+) -> SweepLive | PlainSweep:
+    """Return the live view of a sweep where a terminal can show it, else its plain log.
+
+    `leaves`: the sweep goes on without this process.
+    """
     console = make_console(stream or sys.stderr)
     if _is_live(console, plain):
         from opro_cli.render.live import SweepLive
 
-        return SweepLive(console)
+        return SweepLive(console, leaves=leaves)
     from opro_cli.render.plain import LineWriter, PlainSweep
 
     return PlainSweep(LineWriter(stream or sys.stderr))
@@ -118,8 +133,14 @@ def print_heading(console: Console, title: str, style: str = "bold") -> None:
 def print_table(console: Console, table: Table, gap: int | None = None) -> None:
     """Print a table: its columns `gap` cells apart, or with a rule below their titles.
 
-    Cells have no colours unless they are `Styled`.
+    Cells have no colours unless they are `Styled`. A terminal that would break words of a table
+    gets its rows as lines one below the other.
     """
+    apart = 3 if gap is None else gap
+    if console.is_terminal and _measure_words(table, apart) > console.width:
+        for line, style in stack_rows(table, console.width):
+            console.print(Text(line, style=style))
+        return
     drawn = rich.Table(
         box=box.SIMPLE_HEAD if gap is None else None,
         pad_edge=False,
@@ -137,6 +158,17 @@ def print_table(console: Console, table: Table, gap: int | None = None) -> None:
     for row in table.rows:
         drawn.add_row(*map(_to_text, row))
     console.print(drawn)
+
+
+def _measure_words(table: Table, gap: int) -> int:
+    """Return the least cells of a table in which no word is broken."""
+    columns = list(zip([column.title for column in table.columns], *table.rows, strict=True))
+    widths = []
+    for column, cells in zip(table.columns, columns, strict=True):
+        lines = [line for cell in cells for line in _to_text(cell).plain.split("\n")]
+        parts = lines if not column.wrap else [word for line in lines for word in line.split()]
+        widths.append(max(map(measure_width, parts), default=0))
+    return sum(widths) + gap * (len(widths) - 1)
 
 
 def _to_text(cell: str) -> Text:

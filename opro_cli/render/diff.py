@@ -14,7 +14,14 @@ from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.consoles import print_blocks, print_heading, print_lines
 from opro_cli.render.examples import list_examples
-from opro_cli.render.safe import MOST_CHARACTERS, describe_form, printable, printable_lines
+from opro_cli.render.safe import (
+    MOST_CHARACTERS,
+    describe_form,
+    find_shared_ends,
+    printable,
+    printable_difference,
+    printable_lines,
+)
 from opro_cli.render.tables import (
     MOST_CELLS,
     Table,
@@ -26,7 +33,13 @@ from opro_cli.render.tables import (
 )
 from opro_cli.reports import formats
 from opro_cli.reports.comparison import PromptComparison, PromptDiff, Side
-from opro_cli.reports.formats import describe_disagreement, format_count, format_p, pluralize
+from opro_cli.reports.formats import (
+    describe_disagreement,
+    format_count,
+    format_p,
+    format_tokens_of,
+    pluralize,
+)
 from opro_cli.reports.paired import AnswerPair, Flips, PairedAnswer
 from opro_cli.reports.result import summarize_run
 from opro_cli.reports.text_diff import Fold, Piece, fold_lines, fold_pieces, split_lines
@@ -152,8 +165,9 @@ def _print_flips(diff: PromptDiff, console: Console, adjusted: Adjusted, every_f
     if flips and flips.split in _SEEN:
         print_lines(console, "  ! ", [_SEEN[flips.split]], "yellow")
     if flips and not every_flip:
+        ends = find_shared_ends([flip.question for flip in (*flips.gained, *flips.lost)])
         for sign, _, changed in _list_directions(flips):
-            lines = [_summarize_flip(flip) for flip in changed[:_FLIPS_SHOWN]]
+            lines = [_summarize_flip(flip, ends) for flip in changed[:_FLIPS_SHOWN]]
             if rest := len(changed) - len(lines):
                 lines.append(f"… and {format_count(rest)} more (see --flips)")
             for line in lines:
@@ -163,9 +177,11 @@ def _print_flips(diff: PromptDiff, console: Console, adjusted: Adjusted, every_f
         print_blocks(console, [_build_splits(diff, adjusted)])
 
 
-def _summarize_flip(flip: AnswerPair) -> str:
+def _summarize_flip(flip: AnswerPair, ends: tuple[int, int]) -> str:
+    """Return what was answered before and after, and the question, cut where it is like others."""
     old, new = (printable(_show_answer(answer), 24) for answer in (flip.before, flip.after))
-    return f"{old} → {new} (gold {printable(flip.target, 24)}): {printable(flip.question, 90)}"
+    question = printable_difference(flip.question, ends, 90)
+    return f"{old} → {new} (gold {printable(flip.target, 24)}): {question}"
 
 
 def _print_all_flips(diff: PromptDiff, console: Console) -> None:
@@ -356,8 +372,14 @@ def _build_scores(before: Side, after: Side, by_split: Sequence[Flips]) -> Table
         rows.append(
             (split, _format_score(old, before.scale), _format_score(new, after.scale), change)
         )
+    shared = [split for split in reversed(SPLITS) if before.scores[split] and after.scores[split]]
+    tokens = [format_tokens_of({"costs": side.costs}, *shared) for side in (before, after)]
+    if shared and _NOTHING not in tokens:
+        rows.append(("tokens an answer", *tokens, ""))
     if before.run != after.run:  # what one run spent says nothing about two of its prompts
-        spent, spent_after = dict(_format_spend(before.spend)), dict(_format_spend(after.spend))
+        spends = (before.spend, after.spend)
+        cached = any(map(formats.format_without_cache, spends))
+        spent, spent_after = (dict(_format_spend(each, any_cached=cached)) for each in spends)
         rows += [(name, spent[name], spent_after[name], "") for name in spent]
     return Table.build(("", "-", "+", "difference"), rows)
 
@@ -367,7 +389,8 @@ def _build_columns(comparison: PromptComparison) -> Table:
     columns = comparison.columns
     sides = [column.side for column in columns]
     runs = [summarize_run(column.run) for column in columns]
-    spends = [dict(_format_spend(run["spend"])) for run in runs]
+    cached = any(formats.format_without_cache(run["spend"]) for run in runs)
+    spends = [dict(_format_spend(run["spend"], any_cached=cached)) for run in runs]
     settings = (
         (setting.path, *(_NOTHING if value is None else repr(value) for value in setting.values))
         for setting in comparison.settings
@@ -423,9 +446,14 @@ def _format_score(score: Score | None, scale: Scale, separator: str = " ") -> st
     return separator.join(parts) + unreadable
 
 
-def _format_spend(spend: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+def _format_spend(
+    spend: Mapping[str, Any], *, any_cached: bool = False
+) -> Iterable[tuple[str, str]]:
+    """Yield the spend of a run; what the cache has saved it only if it saved `any_cached`."""
     counted = spend["counted"]
     yield "calls", format_count(spend["calls"])
     yield "tokens in", formats.format_tokens(counted["prompt_tokens"])
     yield "tokens out", formats.format_tokens(counted["completion_tokens"])
     yield "cost", formats.format_cost(spend)
+    if any_cached:
+        yield "without the cache", formats.format_without_cache(spend) or formats.format_cost(spend)

@@ -44,15 +44,17 @@ def print_runs(rows: Sequence[Data], page: Page) -> None:
         "outcome": [_describe_outcome(row) for row in rows],
         "best": [_format_best(row["best"], formats.read_scale(row)) for row in rows],
         "gain": [_format_gain(row["difference"]) for row in rows],
-        "cost": [formats.format_cost(row["spend"]) for row in rows],
+        "cost": [_format_cost(row["spend"]) for row in rows],
     }
     if page.width >= _WIDE:
         columns["began"] = [formats.utc_minute(row["created"]) for row in rows]
         columns["scorer"] = [printable(str(row["models"].get("scorer") or "–")) for row in rows]
     titles, figures = list(columns), list(zip(*columns.values(), strict=True))
     has_prompts = page.width >= _WIDEST
-    room = page.width - _measure(titles, figures)
     names = [row["run"] + (f" ({', '.join(row['tags'])})" if row["tags"] else "") for row in rows]
+    room = page.width - _measure(titles, figures)
+    if page.is_terminal and max(map(measure_width, names)) > room:  # which brings columns closer
+        room = max(room, page.width - _measure(titles, figures) + len(titles))
     cells = [
         (
             _wrap(name, room // 2 if has_prompts else room),
@@ -65,6 +67,13 @@ def print_runs(rows: Sequence[Data], page: Page) -> None:
     shown = len(titles) if has_prompts else -1
     table = Table.build(titles[:shown], [row[:shown] for row in cells], right=(2, 3, 4))
     page.write_table(table, ruled=True)
+    if any(formats.format_without_cache(row["spend"]) for row in rows):
+        page.write_line("(…) about what it would have cost without the cache", "dim")
+
+
+def _format_cost(spend: Data) -> str:
+    without = formats.format_without_cache(spend)
+    return formats.format_cost(spend) + (f" ({without})" if without else "")
 
 
 _OUTCOMES = {"improved": "improved", "worse": "worse", "not_distinguishable": "no gain"}

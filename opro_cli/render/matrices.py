@@ -64,9 +64,14 @@ _LEAST = 30
 """Terminal cells of a column of a matrix; what has no room goes into further tables."""
 
 
-def print_sweep(report: SweepReport, console: Console) -> None:
-    """Print the mean gain, then the scores and gains behind it."""
-    print_blocks(console, _report_sweep(report, console.width))
+def print_sweep(report: SweepReport, console: Console, *, explain: bool = False) -> None:
+    """Print the mean gain, then the scores and gains behind it.
+
+    A terminal gets a line about each table, and how the figures are computed if asked to `explain`.
+    """
+    blocks = _report_sweep(report, console.width)
+    is_brief = console.is_terminal and not explain
+    print_blocks(console, _shorten_notes(blocks, report.name) if is_brief else blocks)
 
 
 def format_sweep(report: SweepReport) -> str:
@@ -78,6 +83,31 @@ def format_sweep(report: SweepReport) -> str:
 def print_transfer(report: SweepReport, console: Console) -> None:
     """Print the scores of the winners on other tasks and models, as far as they were asked."""
     print_blocks(console, _report_transfer(report))
+
+
+_BRIEF = {
+    READ: "Test score of the chosen prompt, then its gain: ▲ ▼ more than chance, ≈ not.",
+    INTERVAL: "The interval says what to expect of another task like these.",
+    RULE: "Chosen by what the runs themselves choose by; test scores have no say.",
+}
+"""Notes on tables in a line each."""
+
+
+def _shorten_notes(blocks: Iterable[Block], name: str) -> Iterator[Block]:
+    """Yield blocks with a sentence in place of each note, and where the notes are."""
+    is_cut = False
+    for block in blocks:
+        if not isinstance(block, Paragraph) or block.style != "note" or len(block.parts) > 1:
+            yield block
+            continue
+        (note,) = block.parts
+        first, stop, rest = note.partition(". ")
+        brief = _BRIEF.get(note) or (f"{first}." if rest else first + stop)
+        is_cut |= brief != note
+        yield replace(block, parts=(brief,))
+    if is_cut:
+        command = Untrusted(f"opro diff {shlex.quote(name)} --explain")
+        yield Paragraph((command, " says how the figures are computed"), "note")
 
 
 def print_sweep_diff(diff: SweepDiff, console: Console) -> None:

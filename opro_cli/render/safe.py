@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -121,6 +121,68 @@ def printable(text: str, width: int | None = None) -> str:
     return "".join(shown)
 
 
+def printable_ends(text: str, width: int) -> str:
+    """Return `text` as one line of `width` cells at most, without its middle where it is longer."""
+    whole = printable(text, 4 * width + 8) if len(text) <= 4 * width else ""
+    if (whole and measure_width(whole) <= width) or not text:
+        return whole
+    half = max(0, width - len(_MORE)) // 2
+    head = printable(text, width - half).removesuffix(_MORE)
+    tail = ""
+    for character in reversed(text[-4 * max(1, half) :]):
+        shown = printable(character) + tail
+        if measure_width(shown) > half:
+            break
+        tail = shown
+    return f"{head.rstrip()}{_MORE}{tail.lstrip()}"
+
+
+_LEAST_SHARED = 24
+"""Characters that texts have in common at one end, below which they are shown whole."""
+
+
+def find_shared_ends(texts: Sequence[str]) -> tuple[int, int]:
+    """Return how many characters all of these texts begin with, and how many they end with.
+
+    Only whole words count. 0 where it is not worth leaving them out, or one text is all there is.
+    """
+    different = list(dict.fromkeys(texts))
+    if len(different) < 2:
+        return 0, 0
+    first, last = min(different), max(different)
+    begin = _count_shared(first, last)
+    begin = max(first.rfind(" ", 0, begin), first.rfind("\n", 0, begin)) + 1
+    backwards = [text[::-1] for text in different]
+    ending = _count_shared(min(backwards), max(backwards))
+    ending = min(ending, min(map(len, different)) - begin)
+    tail = first[len(first) - ending :] if ending > 0 else ""
+    at = min((at for at in (tail.find(" "), tail.find("\n")) if at >= 0), default=len(tail))
+    ending = len(tail) - at
+    return begin * (begin >= _LEAST_SHARED), ending * (ending >= _LEAST_SHARED // 2)
+
+
+def _count_shared(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def printable_difference(text: str, ends: tuple[int, int], width: int) -> str:
+    """Return `text` as one line of `width` cells at most, cut where it is like other texts.
+
+    Args:
+        text: One of several.
+        ends: Characters that all of them begin and end with, as `find_shared_ends` returns them.
+        width: In terminal cells.
+    """
+    begin, ending = ends
+    whole = printable_ends(text, width)
+    if whole == printable(text, width) or not (begin or ending):
+        return whole
+    own = text[begin : len(text) - ending]
+    head, tail = (_MORE if begin else ""), (_MORE if ending else "")
+    return head + printable_ends(own, max(1, width - len(head) - len(tail))) + tail
+
+
 def printable_lines(text: str) -> list[str]:
     """Return the lines of a prompt that is shown in full.
 
@@ -141,6 +203,16 @@ def wrap_printable(text: str, width: int, count: int) -> list[str]:
         lines.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     return [*lines, printable(rest, width)]
+
+
+def wrap_hanging(text: str, width: int, indent: int, count: int) -> list[str]:
+    """Return `text` as `wrap_printable` does, with `indent` cells less from the second line on."""
+    rest = printable(text, width * count)
+    first = rest[: _break_at(rest, width)]
+    if len(first) == len(rest):
+        return [rest]
+    rest = rest[len(first) :].lstrip()
+    return [first.rstrip(), *wrap_printable(rest, max(1, width - indent), count)]
 
 
 def _show(character: str, marks: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar, cast
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -27,6 +28,8 @@ from opro_cli.render.safe import (
 )
 from opro_cli.reports.formats import are_shares, format_bounds, format_mean
 from opro_cli.reports.prompts import serialize_form
+
+T = TypeVar("T")
 
 _SHARE, _VALUE = len("~99.0 %"), len("~-1.234e+306")
 _INTERVAL = len("[100.0–100.0]")
@@ -151,6 +154,26 @@ class Scoreboard:
         self._finalists: list[Candidate] = []
         self._pair: list[Candidate] = []
         self._winner: Candidate | None = None
+        # Of all that have their train answers, which changes only as one more has them.
+        self._known = 0
+        self._open: list[Candidate] = []
+        self._kept: dict[str, tuple[tuple[int, ...], Any]] = {}
+
+    def keep(self, state: RunState, name: str, compute: Callable[[], T]) -> T:
+        """Return what follows from the candidates that are done, computed once for the same ones.
+
+        Looks estimate scores anew, so that in a race with looks it is computed each time.
+        """
+        self._open += islice(state.candidates.values(), self._known, None)
+        self._known = len(state.candidates)
+        self._open = [candidate for candidate in self._open if not state.is_done(candidate)]
+        mark = (self._known, len(self._open), state.step)
+        known = self._kept.get(name)
+        if known is not None and known[0] == mark and not state.looks:
+            return cast(T, known[1])
+        value = compute()
+        self._kept[name] = mark, value
+        return value
 
     def get_score(self, candidate: Candidate, split: Split) -> Score | None:
         """Return the candidate's score so far, None before the first answer."""
@@ -164,13 +187,21 @@ class Scoreboard:
             self._scores[candidate.id, split] = score
         return score
 
-    def find_best(self, state: RunState, limit: int) -> list[Candidate]:
-        """Return candidates whose train score counts, best first, as the winner is chosen."""
+    def find_best(self, state: RunState, limit: int | None = None) -> list[Candidate]:
+        """Return candidates whose train score counts, best first, as the winner is chosen.
+
+        None for all of them.
+        """
         if self._winner is None and selection.is_decided(state):
             self._winner = selection.find_winner(state)
+        if state.is_searching and self._winner is None:  # train scores alone decide
+            return self.keep(state, "best", lambda: self._sort(state))[:limit]
+        return self._sort(state)[:limit]
+
+    def _sort(self, state: RunState) -> list[Candidate]:
         everyone = state.candidates.values()
         scored = [c for c in everyone if selection.is_ranked(state, c, "train")]
-        return heapq.nsmallest(limit, scored, key=lambda c: self._rank(state, c))
+        return sorted(scored, key=lambda c: self._rank(state, c))
 
     def find_leader(self, state: RunState) -> tuple[Basis, float] | None:
         """Return the questions that the best so far is the best on, and its mean there."""
@@ -194,6 +225,9 @@ class Scoreboard:
 
     def measure_steps(self, state: RunState) -> StepScores:
         """Return the search step by step; a step without new candidates repeats the last."""
+        return self.keep(state, "steps", lambda: self._measure_steps(state))
+
+    def _measure_steps(self, state: RunState) -> StepScores:
         means: dict[int, list[float]] = {}
         tops: dict[int, list[float]] = {}
         unfinished = state.step + 1
@@ -215,6 +249,12 @@ class Scoreboard:
             best.append(max([*tops.get(step, ()), *best[-1:]], default=0.0))
             mean.append(average(scores) if scores else mean[-1])
         return StepScores(tuple(best), tuple(mean))
+
+    def list_points(self, state: RunState) -> list[tuple[int, float]]:
+        """Return step and train score of each candidate that is done."""
+        done = (c for c in state.candidates.values() if state.is_done(c))
+        scored = ((c.step, self.get_score(c, "train")) for c in done)
+        return [(step, score.mean) for step, score in scored if score is not None]
 
     def find_work(self, state: RunState) -> Work:
         """Return the work in progress."""
@@ -249,9 +289,9 @@ class Scoreboard:
 
     def _count(self, name: str, state: RunState, candidates: list[Candidate], split: Split) -> Work:
         done = sum(state.is_scored(c, split) for c in candidates)
-        title = f"{name}: {done}/{len(candidates)} scored"
-        if split == "train" and (stopped := sum(map(state.is_done, candidates)) - done):
-            title += f", {stopped} stopped early"
+        stopped = sum(map(state.is_done, candidates)) - done if split == "train" else 0
+        title = f"{name}: {done + stopped} of {len(candidates)} done"
+        title += f" ({stopped} stopped)" if stopped else ""
         return Work(title, split, tuple(candidates))
 
 
@@ -265,11 +305,24 @@ def _get_basis(state: RunState, candidate: Candidate) -> Basis:
 def _list_proposals(state: RunState) -> Work:
     proposals = state.proposals.arrived
     arrived, wanted = len(proposals), state.search.candidates_per_step
-    title = f"step {state.step + 1}: waiting for the optimizer, {arrived}/{wanted} proposals"
+    title = f"step {state.step + 1}: waiting for the optimizer, {arrived} of {wanted} proposals"
     if state.pending:
         return Work(title, "train", tuple(state.pending.values()))
     texts = (text for sample in sorted(proposals) for text in proposals[sample].instructions)
     return Work(title, "train", (), tuple(texts))
+
+
+def name_candidate(state: RunState, id: str) -> str:
+    """Return how commands name a candidate, "3.2" for the second of step 3; "" for an unknown one.
+
+    One that waits for the rest of its step has no number yet: "3.?".
+    """
+    if (pending := state.pending.get(id)) is not None:
+        return f"{pending.step}.?"
+    if (candidate := state.candidates.get(id)) is None:
+        return ""
+    of_step = state.of_step(candidate.step)
+    return f"{candidate.step}.{of_step.index(candidate) + 1}"
 
 
 def average(values: Sequence[float]) -> float:

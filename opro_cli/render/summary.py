@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opro_cli.render.front import print_front
@@ -61,19 +62,57 @@ _SKIPPED = {
 }
 
 
-def print_result(result: Data, page: Page, status: str = "") -> None:
+def print_result(
+    result: Data, page: Page, status: str = "", closing: Sequence[tuple[str, str | Path]] = ()
+) -> None:
     """Print `result.json`: the verdict, start against best, the best prompt, the cost.
 
     Args:
         result: The content of the file.
         page: Where to.
         status: Of the run now, as `opro runs` has it; "" for that of the result.
+        closing: Names, each with a path or a command. Where there are some a terminal gets the
+            verdict last, with these lines below it, so that it is what stands on the screen.
     """
-    start, best, problem = result["initial"], result["best"], result.get("problem")
-    _print_headline(result, page, status)
-    if start is not None and best is not None:
+    best, problem = result["best"], result.get("problem")
+    if not (closing and page.is_terminal):
+        _print_headline(result, page, status)
+        if _has_scores(result):
+            page.write_line()
+        _print_details(result, page)
+        if best is not None:
+            page.write_line()
+            _print_prompt(best, result["initial"], page, "solution" if problem else "prompt")
         page.write_line()
-        _print_both(result, start, best, page)
+        for line in _list_costs(result):
+            page.write_line(line, "dim")
+        return
+    _print_details(result, page)
+    for line in _list_costs(result):
+        page.write_line(line, "dim")
+    if best is not None:
+        page.write_line()
+        _print_prompt(best, result["initial"], page, "solution" if problem else "prompt")
+    page.write_line()
+    _print_headline(result, page, status)
+    _print_closing(closing, page)
+
+
+def _has_scores(result: Data) -> bool:
+    return result["initial"] is not None and result["best"] is not None
+
+
+def _print_details(result: Data, page: Page) -> None:
+    """Print the scores, what they are compared with, and what there is to know about them."""
+    start, best, problem = result["initial"], result["best"], result.get("problem")
+    if problem and start is not None and best is not None:
+        page.write_table(_build_values(problem, result))
+    elif start is not None and best is not None:
+        page.write_table(_build_scores(result))
+        for line in _list_shared(result):
+            page.write_line(line)
+        for line in _list_missed(result, start, best):
+            page.write_line(line, "yellow")
     tested = any(baseline["scores"]["test"] for baseline in result.get("baselines", ()))
     if tested or result.get("closed_set"):
         page.write_line()
@@ -102,23 +141,15 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
         page.write_line(f"racing: {early}, {saved} not asked")
     for line in _list_warnings(result):
         page.write_line(line, "yellow")
-    if best is not None:
-        page.write_line()
-        _print_prompt(best, start, page, "solution" if problem else "prompt")
-    page.write_line()
-    for line in _list_costs(result):
-        page.write_line(line, "dim")
 
 
-def _print_both(result: Data, start: Data, best: Data, page: Page) -> None:
-    if problem := result.get("problem"):
-        page.write_table(_build_values(problem, result))
-        return
-    page.write_table(_build_scores(result))
-    for line in _list_shared(result):
-        page.write_line(line)
-    for line in _list_missed(result, start, best):
-        page.write_line(line, "yellow")
+def _print_closing(closing: Sequence[tuple[str, str | Path]], page: Page) -> None:
+    """Print where the files are, which a terminal may open, and what may be typed next."""
+    wide = max(len(name) for name, _ in closing) + 2
+    for name, what in closing:
+        text = printable(str(what))
+        shown = text if isinstance(what, str) else page.link(text, what.absolute().as_uri())
+        page.write(f"{name:<{wide}}{shown}")
 
 
 def _print_headline(result: Data, page: Page, status: str) -> None:
@@ -412,6 +443,8 @@ def _list_costs(result: Data) -> list[str]:
     calls = pluralize(spend["calls"], "call")
     if spend["cached_calls"]:
         calls += f" · {formats.format_count(spend['cached_calls'])} cached"
+        without = formats.format_without_cache(spend)
+        calls += f" (about {without} without the cache)" if without else ""
     cost = formats.format_money(counted["usd"])
     unmetered = format_unmetered(spend.get("uncounted"))
     thoughts = formats.format_tokens(spend.get("reasoning_tokens"))

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from opro_cli.core.sweep import CellRow, Status, SweepTable
-from opro_cli.render.frame import MEANINGFUL, build_frame, fill_between, join_fitting
+from opro_cli.render.frame import MEANINGFUL, build_frame, draw_foot, fill_between, join_fitting
 from opro_cli.render.safe import measure_width, printable
 from opro_cli.render.tables import Table, align_rows
 from opro_cli.reports import formats
@@ -132,11 +132,28 @@ _SHORTEST = 12
 """Terminal cells of a name that are always shown."""
 
 
-def build_cells_table(rows: Iterable[CellRow], width: int) -> Table:
-    """Build the table of a sweep: name, status or phase, calls, test scores, their difference."""
+_WITH_COST, _WITH_DATE = 100, 120
+"""Columns from which there is room for the cost of a cell, and for its date."""
+
+
+def build_cells_table(rows: Iterable[CellRow], width: int, *, wide: bool = False) -> Table:
+    """Build the table of a sweep: name, status or phase, calls, test scores, their difference.
+
+    `wide` adds cost and date of each cell where there is room.
+    """
     rows = list(rows)
-    titles = ("cell", "status", "calls", "start", "best", _title_outcome(rows))
-    return _fit_names(titles, map(_list_cell, rows), width)
+    titles = ["cell", "status", "calls", "start", "best", _title_outcome(rows)]
+    cells = [[*_list_cell(row)] for row in rows]
+    if wide and width >= _WITH_COST:
+        titles.append("cost")
+        for row, cell in zip(rows, cells, strict=True):
+            cell.append(formats.format_cost(row.spend) if row.spend else NONE)
+    if wide and width >= _WITH_DATE:
+        titles.append("began")
+        for row, cell in zip(rows, cells, strict=True):
+            began = (row.result or {}).get("started")
+            cell.append(formats.utc_minute(began) if began else NONE)
+    return _fit_names(tuple(titles), map(tuple, cells), width)
 
 
 def _title_outcome(rows: Iterable[CellRow]) -> str:
@@ -175,7 +192,7 @@ def _fit_names(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]], width: 
     excess = max(map(measure_width, align_rows([titles, *rows]))) - width
     name = max(measure_width(row[0]) for row in (titles, *rows)) - max(0, excess)
     shortened = [(shorten_name(row[0], max(name, _SHORTEST)), *row[1:]) for row in rows]
-    return Table.build(titles, shortened, right=range(2, 6))
+    return Table.build(titles, shortened, right=range(2, min(7, len(titles))))
 
 
 _SHOWN: Sequence[Status] = ("running", "failed", "stopped", "elsewhere", "finished")
@@ -187,11 +204,18 @@ _PHASE, _BEST = len("step 10/20"), len("100.0 % on train")
 
 
 def render_sweep(
-    table: SweepTable, elapsed: float, width: int, height: int, *, over: bool = False
+    table: SweepTable,
+    elapsed: float,
+    width: int,
+    height: int,
+    *,
+    over: bool = False,
+    foot: Sequence[str] = (),
 ) -> Text:
     """Render a frame of at most `height` lines and `width` cells, `elapsed` seconds into a session.
 
     Once the session is `over`, a table follows, so that only the lines above the rows are left.
+    `foot` names the keys, in a line at the foot.
     """
     lines = [
         fill_between(f"sweep {table.name}", formats.format_duration(elapsed), width),
@@ -202,7 +226,11 @@ def render_sweep(
     if table.stopping and not over:
         lines.append(Text(printable(format_sweep_stopping(table), width), style="bold yellow"))
     if not over:
-        lines += _draw_rows(table, width, height - len(lines))
+        room = height - bool(foot)
+        lines += _draw_rows(table, width, room - len(lines))
+        if foot:
+            lines = [*lines[:room], *[Text()] * (room - len(lines))]
+            lines.append(draw_foot(foot, width))
     return build_frame(lines, width, height)
 
 

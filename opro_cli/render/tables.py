@@ -110,6 +110,8 @@ Block = Heading | Paragraph | Table
 
 _WEIGHTS = {"bold": "1", "dim": "2", "underline": "4"}
 _COLOURS = {"red": "31", "green": "32", "yellow": "33"}
+_WITHOUT_LINKS = frozenset(("", "dumb", "unknown", "linux", "vt100", "vt220", "screen", "emacs"))
+"""Terminals that know no links (OSC 8), and may show their addresses."""
 GAP = "   "
 """Between two columns of a page."""
 
@@ -130,6 +132,8 @@ class Page:
         self.is_terminal = _is_terminal(stream) if terminal is None else terminal
         self.width = width or (80 if dumb and self.is_terminal else _measure_terminal())
         self._codes = {} if dumb or not self.is_terminal else {**_WEIGHTS, **_COLOURS}
+        kind = os.environ.get("TERM", "").partition("-")[0].lower()
+        self._links = self.is_terminal and kind not in _WITHOUT_LINKS
         if os.environ.get("NO_COLOR"):
             self._codes = {word: self._codes[word] for word in _WEIGHTS if word in self._codes}
 
@@ -154,21 +158,49 @@ class Page:
             self.write(line[:left] + marked + line[right:])
             at += len(line)
 
-    def write_table(self, table: Table, *, ruled: bool = False) -> None:
-        """Write columns as wide as they need; what has no room is cut.
+    def write_table(self, table: Table, *, ruled: bool = False, links: Sequence[str] = ()) -> None:
+        """Write columns as wide as they need.
 
-        `ruled` draws a line below the titles.
+        What has no room is cut in a pipe; a terminal gets each row as lines one below the other.
+
+        Args:
+            table: What to write.
+            ruled: Draw a line below the titles.
+            links: The address that the first cell of each row opens, "" for none.
         """
         right = [index for index, column in enumerate(table.columns) if column.right]
-        head, *lines = align_rows([[c.title for c in table.columns], *table.rows], right)
+        rows = [[column.title for column in table.columns], *table.rows]
+        head, *lines = align_rows(rows, right)
+        gap = GAP[1:]
+        if self.is_terminal and max(map(measure_width, (head, *lines))) > self.width:
+            head, *lines = align_rows(rows, right, gap)
+            if max(map(measure_width, (head, *lines))) > self.width and len(table.columns) > 2:
+                for line, style in stack_rows(table, self.width):
+                    self.write(self._style(style, line))
+                return
         self.write(self._style("bold", printable(head, self.width)))
         rule = ["─" * self.width] if ruled else []
-        self.write(*(printable(line, self.width) for line in (*rule, *lines)))
+        shown = [printable(line, self.width) for line in lines]
+        if links and len(shown) == len(links):  # no cell has several lines
+            for index, (address, row) in enumerate(zip(links, table.rows, strict=True)):
+                name = row[0]
+                if address and shown[index].startswith(name):
+                    shown[index] = self.link(name, address) + shown[index][len(name) :]
+        self.write(*rule, *shown)
 
     def write(self, *lines: str) -> None:
         """Write lines as they are, however wide: to be copied, or laid out already."""
         self._stream.writelines(f"{line}\n" for line in lines)
         self._stream.flush()
+
+    def link(self, text: str, address: str) -> str:
+        """Return printable text that a terminal may open at an address, or the text alone.
+
+        Terminals that know no links leave the sequence out, but for the oldest ones.
+        """
+        if not self._links or not address.isascii() or not address.isprintable():
+            return text
+        return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\"
 
     def _style(self, style: str, text: str) -> str:
         codes = ";".join(self._codes[word] for word in style.split() if word in self._codes)
@@ -182,14 +214,42 @@ def make_page(stream: TextIO) -> Page:
     return Page(stream)
 
 
-def align_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+def stack_rows(table: Table, width: int) -> Iterator[tuple[str, str]]:
+    """Yield the lines of rows that have no room side by side, each with its style.
+
+    The first cell stands above the others, which are named; those without a value are left out.
+    """
+    titles = [" ".join(column.title.split()) for column in table.columns]
+    wide = min(max(map(measure_width, titles[1:]), default=0), width // 2)
+    for row in table.rows:
+        cells = [" ".join(_make_printable(cell).split()) for cell in row]
+        for line in wrap_printable(f"{titles[0]} {cells[0]}".strip(), width, MOST_LINES):
+            yield line, "bold"
+        for title, cell in zip(titles[1:], cells[1:], strict=True):
+            if cell in ("", "–", "-"):
+                continue
+            name = printable(title, wide)
+            name += " " * (wide - measure_width(name) + 2)
+            room = max(8, width - 2 - measure_width(name))
+            for line in wrap_printable(cell, room, MOST_LINES):
+                yield f"  {name}{line}", ""
+                name = " " * measure_width(name)
+
+
+def _make_printable(cell: str) -> str:
+    return printable(cell, MOST_CELLS) if isinstance(cell, Untrusted) else cell
+
+
+def align_rows(
+    rows: Sequence[Sequence[str]], right: Collection[int] = (), gap: str = GAP
+) -> list[str]:
     """Return the lines of rows, their columns as wide as the widest cell; `right`: flush right."""
     lines = [
         line for row in rows for line in zip_longest(*(c.split("\n") for c in row), fillvalue="")
     ]
     widths = [max(map(measure_width, column)) for column in zip(*lines, strict=True)]
     return [
-        GAP.join(
+        gap.join(
             " " * (width - measure_width(cell)) + cell
             if index in right
             else cell + " " * (width - measure_width(cell))

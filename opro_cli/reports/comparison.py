@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from opro_cli.core.run.candidates import Candidate, Score
@@ -17,6 +17,7 @@ from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.core.task.prompt import GOLD, Prompt
 from opro_cli.errors import UsageError
+from opro_cli.reports.cheaper import serialize_costs
 from opro_cli.reports.paired import Flips, Replies, find_flips
 from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.recorded import RecordedRun
@@ -103,6 +104,7 @@ class SelectedPrompt:
             spend=serialize_spend(run.state),
             form=serialize_form(candidate),
             examples=_list_examples(run, candidate),
+            costs=serialize_costs(candidate),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -182,6 +184,7 @@ class Side:
         spend: As in `result.json`.
         form: Worked examples and layout, likewise.
         examples: What the worked examples show, in their order.
+        costs: What its answers took, likewise.
     """
 
     name: str
@@ -196,6 +199,7 @@ class Side:
     spend: Mapping[str, Any]
     form: Mapping[str, Any]
     examples: tuple[ShownExample, ...] = ()
+    costs: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the side as `opro diff --json` prints it."""

@@ -255,6 +255,14 @@ def format_cost(spend: Mapping[str, Any]) -> str:
     return f"≤ {format_money(counted + bounds['usd'])}" if bounds["usd"] else format_money(counted)
 
 
+def format_without_cache(spend: Mapping[str, Any]) -> str:
+    """Format what a run would have cost without the cache: "$0.045"; "" where that is the same."""
+    usd = spend.get("usd_without_cache")  # a result of an older opro lacks it
+    if not spend.get("cached_calls") or not usd:
+        return ""
+    return format_money(usd)
+
+
 def format_unmetered(bounds: Mapping[str, Any] | None) -> str:
     """Format unmetered calls: "plus at most $0.031 and 12.3k tokens in 5 unmetered calls"."""
     if not bounds or not bounds["calls"]:

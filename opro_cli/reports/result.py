@@ -271,12 +271,28 @@ def serialize_spend(state: RunState) -> dict[str, Any]:
         "prompt_tokens": sum_known([role.prompt_tokens for role in roles]),
         "completion_tokens": sum_known([role.completion_tokens for role in roles]),
         "reasoning_tokens": sum_reported([role.reasoning_tokens for role in roles]),
+        "usd_without_cache": _estimate_without_cache(roles),
         "calls": count_calls(state),
         "cached_calls": sum(role.cached for role in roles),
         "counted": count_metered(roles),
         "uncounted": bound_unmetered(roles),
         "beyond_limits": find_excess(state.spend),
     }
+
+
+def _estimate_without_cache(roles: Collection[RoleSpend]) -> float | None:
+    """Return dollars as if each answer of the cache had been asked for at the mean price of a call.
+
+    None where a price is unknown, or no call of a model shows what one costs.
+    """
+    if not any(role.cached for role in roles):
+        return _sum_usd(roles, [role.usd for role in roles])
+    total = 0.0
+    for role in roles:
+        if role.usd is None or (role.cached and not role.calls):
+            return None
+        total += role.usd * (1 + role.cached / role.calls) if role.calls else role.usd
+    return total
 
 
 def _sum_usd(roles: Collection[RoleSpend], usd: Collection[float | None]) -> float | None:

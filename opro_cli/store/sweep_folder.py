@@ -135,9 +135,14 @@ def is_at_work(folder: Path, shard: str) -> bool:
     return is_held(_build_lock_path(folder, shard))
 
 
+def is_any_at_work(folder: Path) -> bool:
+    """Return True while a process works on any shard of a sweep."""
+    return any(map(is_held, folder.glob(f"{_LOCK}*")))
+
+
 def require_rest(folder: Path) -> None:
     """Raise RunFolderError while a process works on any shard of a sweep."""
-    if any(map(is_held, folder.glob(f"{_LOCK}*"))):
+    if is_any_at_work(folder):
         raise _build_busy_error(folder)
 
 

@@ -24,6 +24,10 @@ def test_the_quickstart_climbs_at_least_ten_points_on_dev(opro: Opro, folder: Pa
     assert result["spend"]["usd"] == 0.0
     assert result["verdict"] in ("improved", "not_distinguishable")
     assert (only_run(folder) / "best_prompt.txt").read_text() == result["best"]["instruction"]
-    # What the README shows is this result, in a terminal of 80 columns.
-    (screen,) = (text for text in blocks(README, "text") if text.startswith("improved: "))
-    assert " ".join(screen.split()) in " ".join(opro("show", "quickstart").out.split())
+    # What the README shows is this result, in a terminal of 80 columns, where the verdict is last.
+    (screen,) = (text for text in blocks(README, "text") if text.startswith("split "))
+    piped = " ".join(opro("show", "quickstart").out.split())
+    shown, closing = screen.splitlines()[:-3], screen.splitlines()[-3:]
+    assert [line.split()[0] for line in closing] == ["report", "prompt", "next"]
+    for line in shown:
+        assert " ".join(line.split()) in piped, line

@@ -49,7 +49,7 @@ def grid(opro: Opro, folder: Path) -> Path:
     return make_sweep(opro, folder)
 
 
-@pytest.mark.parametrize("command", [["show"], ["resume"], ["watch"]], ids=str)
+@pytest.mark.parametrize("command", [["show"], ["resume"]], ids=str)
 def test_a_sweep_where_a_run_is_meant_is_named_as_one(
     opro: Opro, grid: Path, command: list[str]
 ) -> None:
@@ -60,6 +60,27 @@ def test_a_sweep_where_a_run_is_meant_is_named_as_one(
         "hint: name the run of a cell as grid/CELL; `opro diff grid` shows the whole sweep, "
         "and `opro sweep FILE` continues it\n"
     )
+
+
+def test_a_sweep_at_rest_is_watched_as_a_table(opro: Opro, grid: Path) -> None:
+    said = opro("watch", "grid")
+    assert said.code == 0
+    rows = [line.split() for line in said.out.splitlines()]
+    assert rows[0] == ["cell", "status", "calls", "start", "best", "on", "test"]
+    assert {(row[0], row[1]) for row in rows[1:]} == {
+        *((cell, "finished") for cell in CELLS),
+        ("never", "waiting"),
+    }
+    assert "grid is not at work; this is where it stands" in said.err
+    data = opro("watch", "grid", "--json").data
+    assert {row["name"]: row["status"] for row in data}["never"] == "waiting"
+    refused = opro("watch", "grid", "--replay")
+    assert refused.code == 2
+    assert "name the run of a cell as grid/CELL" in refused.err
+
+
+def test_the_method_is_told_in_full_in_a_pipe(opro: Opro, grid: Path) -> None:
+    assert "Ties go to the earlier cell." in " ".join(opro("diff", "grid").out.split())
 
 
 def test_a_page_in_the_folder_of_the_sweep(opro: Opro, grid: Path) -> None:

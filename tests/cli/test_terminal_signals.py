@@ -125,16 +125,48 @@ def test_ctrl_z_gives_the_cursor_to_the_shell_and_fg_takes_it_back(
         stream.feed(shell.before + (shell.after if isinstance(shell.after, bytes) else b""))
 
     shell.sendline(f"{sys.executable} -m opro_cli optimize c.yaml")
-    see("step 1/400")
+    see("step 1/400.*q stop")
     assert cursor_is_hidden()
+    assert not shell.getecho()
     shell.sendcontrol("z")
     see("Stopped.*shell> ")
     assert not cursor_is_hidden()
+    shell.sendline("stty -a")
+    see(" icanon .* echo .*shell> ")
     shell.sendline("fg")
-    see("step 1/400|step 2/400")
+    see(r"step (1|2)/400.*q stop")
     assert cursor_is_hidden()
     assert not any("Stopped" in line for line in screen.display)
-    shell.sendintr()
+    shell.send("q")  # keys work again
     see("resume with: opro resume")
     see("shell> ")
     assert not cursor_is_hidden()
+    shell.sendline("stty -a; echo code $?")
+    see(" icanon .* echo .*shell> ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_gives_the_terminal_back(
+    shell: pexpect.spawn[bytes], folder: Path, number: signal.Signals
+) -> None:
+    shell.sendline(f"{sys.executable} -m opro_cli optimize c.yaml; echo code $?")
+    shell.expect("step 1/400.*q stop")
+    os.kill(int(read_run(only_run(folder)).state.sessions[0].pid), number)
+    shell.expect("resume with: opro resume.*code 130")
+    shell.sendline("stty -a")
+    shell.expect(" icanon .* echo .*shell> ")
+
+
+def test_in_the_background_no_key_is_taken_from_the_shell(shell: pexpect.spawn[bytes]) -> None:
+    shell.sendline(f"{sys.executable} -m opro_cli optimize c.yaml")
+    shell.expect("step 1/400.*q stop")
+    shell.sendcontrol("z")
+    shell.expect("Stopped.*shell> ")
+    shell.sendline("bg")
+    shell.expect("step 1/400|step 2/400")  # it draws, and reads nothing
+    shell.sendline("echo $((6*7))q")
+    shell.expect("42q")
+    shell.sendline("fg")
+    shell.expect("q stop")
+    shell.send("q")
+    shell.expect("resume with: opro resume")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from opro_cli.render.diff import print_comparison
 from opro_cli.reports.comparison import PromptComparison
-from opro_cli.reports.paired import Replies
+from opro_cli.reports.paired import AnswerPair, Replies
 from tests.hostile.cases import CASES, Hostile
 from tests.hostile.conftest import obeyed_in
 from tests.render.test_markdown import compared
@@ -153,3 +154,24 @@ def test_no_text_is_obeyed(case: Hostile, monkeypatch: pytest.MonkeyPatch) -> No
         for text in (shown(found), shown(found, every_flip=True), paged.pop()):
             assert not any(obeyed_in(line) for line in text.split("\n"))
             assert max(map(cell_len, text.split("\n"))) <= 80
+
+
+def asked_at_length(flip: AnswerPair, same: str) -> AnswerPair:
+    return flip._replace(key=flip.key._replace(input=f"{same}{flip.question} steps."))
+
+
+def test_flipped_questions_are_cut_where_they_differ() -> None:
+    found = two()
+    same = "If you follow these instructions, do you return to the starting point, or to another? "
+    (diff,) = found.against_first
+    by_split = tuple(
+        replace(
+            flips,
+            gained=tuple(asked_at_length(flip, same) for flip in flips.gained),
+            lost=tuple(asked_at_length(flip, same) for flip in flips.lost),
+        )
+        for flips in diff.by_split
+    )
+    text = shown(replace(found, against_first=(replace(diff, by_split=by_split),)))
+    assert "  + 2 → 1 (gold 1): …d steps." in text
+    assert "  - 1 → 2 (gold 1): …a steps." in text

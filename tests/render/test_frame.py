@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from opro_cli.core.run.events import SessionEnded
+from opro_cli.core.run.events import Pruned, SessionEnded
 from opro_cli.core.run.pace import Pace, Paces
 from opro_cli.core.run.progress import Progress
 from opro_cli.core.run.selection import find_winner
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import DataSettings, SearchSettings, TaskSettings
 from opro_cli.core.task.example import Example
-from opro_cli.render.frame import render_run
+from opro_cli.render.frame import render_end, render_run
 from tests.render.runs_by_hand import (
     START,
     answer,
@@ -58,7 +58,7 @@ def one_step() -> RunState:
     return state
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [80, 99])
 def test_shows_scores_with_what_they_rest_on(width: int) -> None:
     lines = lines_of(one_step(), width=width)
     assert row_of(lines, "good") == ["82.5", "%", "[68.1–91.3]", "40/40", "1", "1"]
@@ -70,11 +70,26 @@ def test_shows_scores_with_what_they_rest_on(width: int) -> None:
 def test_best_come_first_and_only_when_all_their_answers_are_in() -> None:
     lines = lines_of(one_step())
     header = next(i for i, line in enumerate(lines) if line.endswith("best so far"))
-    bench = lines.index("step 1 on train: 1/3 scored")
+    bench = lines.index("step 1 on train: 1 of 3 done")
     best = [line.split()[-1] for line in lines[header + 1 : bench - 1]]
     assert best == ["good", "problem."]
-    assert lines[bench + 1].endswith("good")
-    assert lines[bench + 3].endswith("late")
+    assert [line.split()[-1] for line in lines[bench + 1 :]] == ["fair", "late"]
+
+
+def test_those_stopped_early_are_done_as_well() -> None:
+    state = one_step()
+    fair = named(state, "fair")
+    apply_all(state, Pruned(1.0, fair.id, 0.5, 0.3, 0.7))
+    assert "step 1 on train: 2 of 3 done (1 stopped)" in lines_of(state)
+
+
+@pytest.mark.parametrize("size", [(80, 23), (100, 29), (200, 59), (40, 19)])
+def test_no_prompt_has_two_rows(size: tuple[int, int]) -> None:
+    width, height = size
+    for state in (one_step(), unseen(right_on_dev=3)):
+        lines = lines_of(state, width=width, height=height)
+        for name in ("good", "fair", "late"):
+            assert sum(line.endswith(f" {name}") and "/" in line for line in lines) <= 1
 
 
 def test_columns_stand_where_they_stood_as_numbers_grow() -> None:
@@ -109,9 +124,8 @@ def test_calls_speed_and_time_left() -> None:
     # 20 steps of 3 proposals, 61 candidates of 40 questions, a tiny one: 60 + 2440 + 1 at most.
     # Likely are 68 questions of this step and 19 more with 3 proposals and 2.625 new ones of 40.
     assert lines[0].endswith("step 1/20 · 19s")
-    assert lines[2] == (
-        "calls 95 of at most 2,501 · 5.0/s · about 7m left (at most 8m) · 1 unreadable"
-    )
+    assert lines[1].endswith("─   4 % · about 7m left")
+    assert lines[2] == "calls 95 of about 2,220 · 5.0/s · 1 unreadable"
     assert lines[3] == (
         "tokens 11.9k in, 1,990 out · cost $0.00 · in flight: optimizer 0, scorer 32"
     )
@@ -143,7 +157,7 @@ def test_proposals_show_as_they_come() -> None:
     answer(state, START, "train", 25, 15)
     apply_all(state, proposal(1, 2, "third"), proposal(1, 0, "first\nof two lines"))
     lines = lines_of(state)
-    at = lines.index("step 1: waiting for the optimizer, 2/3 proposals")
+    at = lines.index("step 1: waiting for the optimizer, 2 of 3 proposals")
     # They are scored while the last one is awaited, so they have rows of their own.
     rows = [line.split() for line in lines[at + 1 :]]
     assert rows == [["-", "0/40", "1", "third"], ["-", "0/40", "1", "first⏎of", "two", "lines"]]
@@ -152,23 +166,29 @@ def test_proposals_show_as_they_come() -> None:
 def test_a_stop_and_a_wait_are_said() -> None:
     state, activity = one_step(), idle()
     activity.waiting, activity.waiting_until = "rate limit\x1b[2J", 42.0
-    assert lines_of(state, activity, now=30.5)[1] == "waiting 12s: rate limit\\x1b[2J"
-    assert lines_of(state, activity, now=42.0)[1] == ""
+    assert notice_of(state, activity, now=30.5) == "waiting 12s: rate limit\\x1b[2J"
+    assert notice_of(state, activity, now=42.0) == ""
     activity.stopping = True
     activity.in_flight["scorer"] = 4
     said = "stopping: waiting for 4 calls in flight (Ctrl-C again to stop at once)"
-    assert lines_of(state, activity)[1] == said
+    assert notice_of(state, activity) == said
+
+
+def notice_of(state: RunState, activity: Progress, *, now: float = 0.0, width: int = 80) -> str:
+    """The line above the tables."""
+    lines = lines_of(state, activity, now=now, width=width)
+    return lines[next(i for i, line in enumerate(lines) if line.endswith("best so far")) - 1]
 
 
 def test_an_endpoint_that_is_out_is_named_in_words_that_are_text() -> None:
     state, activity = one_step(), idle()
     activity.out["scorer endpoint http://gpu1/v1"] = "[bold]x[/] \x1b[2J"
     said = "scorer endpoint http://gpu1/v1 is out: [bold]x[/] \\x1b[2J"
-    assert lines_of(state, activity, width=120)[1] == said
+    assert notice_of(state, activity, width=99) == said
     activity.waiting, activity.waiting_until = "rate limit", 42.0
-    assert lines_of(state, activity, now=30.5)[1] == "waiting 12s: rate limit"
+    assert notice_of(state, activity, now=30.5) == "waiting 12s: rate limit"
     activity.waiting, activity.out = "", {}
-    assert lines_of(state, activity)[1] == ""
+    assert notice_of(state, activity) == ""
 
 
 def unseen(*, right_on_dev: int) -> RunState:
@@ -185,13 +205,16 @@ def unseen(*, right_on_dev: int) -> RunState:
 def test_train_and_dev_decide_once_there_are_dev_scores() -> None:
     state = unseen(right_on_dev=3)
     lines = lines_of(state)
+    assert find_winner(state) is named(state, START)
+    at = lines.index("finalists on dev: 2 of 2 done")
+    assert {line.split()[0] for line in lines[at + 1 :]} == {"60.0", "15.0"}
+    apply_all(state, SessionEnded(9.0, "finished"))
+    lines = lines_of(state)
     best = [line for line in lines if "40/40" in line]
     assert best[0].endswith(START)
     assert row_of(best, START)[-3:] == ["60.0", "%", "0"]
     assert row_of(best, "good")[-3:] == ["15.0", "%", "1"]
     assert any("best by train and dev score" in line for line in lines)
-    assert find_winner(state) is named(state, START)
-    assert "finalists on dev: 2/2 scored" in lines
 
 
 def test_the_start_prompt_stays_first_where_nobody_beats_it_reliably() -> None:
@@ -201,6 +224,7 @@ def test_the_start_prompt_stays_first_where_nobody_beats_it_reliably() -> None:
     answer(state, "good", "train", 26, 14)
     answer(state, START, "dev", 12, 8)
     answer(state, "good", "dev", 12, 8)
+    apply_all(state, SessionEnded(9.0, "finished"))
     best = [line for line in lines_of(state) if "40/40" in line]
     assert best[0].endswith(START)
     assert row_of(best, "good")[:2] == ["65.0", "%"]
@@ -211,18 +235,18 @@ def test_dev_scores_during_the_search_are_shown_and_decide_nothing() -> None:
     answer(state, START, "train", 30, 10)
     propose(state, "worse")
     answer(state, "worse", "train", 20, 20)
-    assert "step 1 on dev: 0/1 scored" in lines_of(state)
+    assert "step 1 on dev: 0 of 1 done" in lines_of(state)
     answer(state, "worse", "dev", 20, 0)
     lines = lines_of(state)
     assert [line.rsplit(" ", 1)[-1] for line in lines if "40/40" in line] == ["problem.", "worse"]
-    assert "step 2: waiting for the optimizer, 0/1 proposals" in lines
+    assert "step 2: waiting for the optimizer, 0 of 1 proposals" in lines
 
 
 def test_the_test_split_shows_start_and_best() -> None:
     state = unseen(right_on_dev=18)
     answer(state, START, "test", 30, 20)
     lines = lines_of(state)
-    at = lines.index("start, best and baselines on test: 1/2 scored")
+    at = lines.index("start, best and baselines on test: 1 of 2 done")
     assert lines[at + 1].split()[:4] == ["60.0", "%", "[46.2–72.4]", "50/50"]
     assert lines[at + 2].split()[:2] == ["-", "0/50"]
 
@@ -232,8 +256,17 @@ def test_the_last_frame_says_how_it_ended() -> None:
     apply_all(state, SessionEnded(9.0, "failed", "401: no such key"))
     lines = lines_of(state, now=75.0)
     assert lines[0].endswith("failed · 1m 15s")
-    assert lines[1] == "401: no such key"
+    assert lines[1] == ""  # no bar
+    assert "401: no such key" in lines
     assert "in flight" not in lines[3]
+
+
+def test_two_lines_are_left_in_the_end() -> None:
+    state, activity = one_step(), Progress(started=1.0, session_calls=95)
+    apply_all(state, SessionEnded(9.0, "finished"))
+    lines = render_end(briefing_of(state), state, activity, 20.0, 80).plain.split("\n")
+    assert lines[0].endswith("finished · 19s")
+    assert lines[1] == ("calls 95 · cost $0.00 · tokens 11.9k in, 1,990 out · 5.0/s · 1 unreadable")
 
 
 def test_the_winner_takes_a_second_line_when_there_is_room() -> None:
@@ -263,10 +296,11 @@ def test_answers_from_the_cache_are_told_and_lower_what_is_left() -> None:
     start = named(state, START)
     apply_all(state, *answers(start, "train", 10, 0))
     apply_all(state, *answers(start, "train", 20, 0, via="cache"))
-    assert lines_of(state)[2] == "calls 10 of at most 62 · 20 cached"
+    assert lines_of(state)[2] == "calls 10 of about 24 · 20 cached"
     working = Progress(session_calls=10)
     state.paces.questions.seconds = state.paces.questions.calls  # one a second
     state.working_seconds = 10.0
     # A third is asked: of 10 questions and of 0.75 new candidates with 40; and 1 proposal.
-    left = "calls 10 of at most 62 · 20 cached · 1.0/s · about 14s left (at most 52s)"
-    assert left in lines_of(state, working, now=10.0)
+    lines = lines_of(state, working, now=10.0)
+    assert lines[1].endswith(" · about 14s left")
+    assert lines[2] == "calls 10 of about 24 · 20 cached · 1.0/s"

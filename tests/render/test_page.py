@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from itertools import product
 
 import pytest
@@ -92,6 +93,47 @@ def test_a_table_is_cut_to_the_page() -> None:
     stream = io.StringIO()
     Page(stream, 10).write_table(Table.build("ab", [("x" * 20, "7"), ("é" * 20, "7")]))
     assert stream.getvalue().splitlines()[1:] == ["x" * 9 + "…", "é" * 9 + "…"]
+
+
+def on_terminal(table: Table, width: int, links: Sequence[str] = ()) -> list[str]:
+    stream = io.StringIO()
+    Page(stream, width, terminal=True).write_table(table, links=links)
+    return [re.sub(r"\x1b\[[\d;]*m", "", line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_terminal_without_room_gets_rows_as_blocks() -> None:
+    rows = [("7.1", "82.5 %", "–", "Think of it\nstep by step."), ("7.2", "~1 %", "2", "No.")]
+    table = Table.build(("step", "train", "dev", "instruction"), rows, right=(0, 1, 2))
+    assert on_terminal(table, 26) == [
+        "step 7.1",
+        "  train        82.5 %",
+        "  instruction  Think of it",
+        "               step by",
+        "               step.",
+        "step 7.2",
+        "  train        ~1 %",
+        "  dev          2",
+        "  instruction  No.",
+    ]
+    assert on_terminal(table, 60)[0].split() == ["step", "train", "dev", "instruction"]
+
+
+def test_columns_come_closer_before_anything_is_stacked() -> None:
+    table = Table.build(("run", "a", "b"), [("x" * 20, "12", "34")], right=(1, 2))
+    assert on_terminal(table, 28) == ["run                    a   b", "x" * 20 + "  12  34"]
+
+
+def test_names_are_links_on_terminals_that_know_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table.build(("cell", "n"), [("a", "1"), ("b", "2")], right=(1,))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    lines = on_terminal(table, 40, ["file:///runs/a", ""])
+    assert lines[1:] == ["\x1b]8;;file:///runs/a\x1b\\a\x1b]8;;\x1b\\      1", "b      2"]
+    monkeypatch.setenv("TERM", "linux")
+    assert on_terminal(table, 40, ["file:///runs/a", ""])[1] == "a      1"
+    page = Page(io.StringIO(), 40, terminal=False)
+    assert page.link("a", "file:///runs/a") == "a"
+    hostile = Page(io.StringIO(), 40, terminal=True)
+    assert hostile.link("a", "file:///x\x1b\\y") == "a"
 
 
 def test_a_cell_may_have_several_lines_below_a_rule() -> None:

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from opro_cli.render.safe import printable, printable_lines, wrap_printable
+from opro_cli.render.safe import (
+    find_shared_ends,
+    measure_width,
+    printable,
+    printable_difference,
+    printable_ends,
+    printable_lines,
+    wrap_hanging,
+    wrap_printable,
+)
 
 HOSTILE = [
     "\x1b[2J\x1b[31mred",
@@ -129,3 +138,33 @@ def test_of_a_million_characters_only_those_that_fit_are_read(character: str) ->
     text = character * 1_000_000
     assert printable(Counting(text), 80) == printable(text[:2000], 80)
     assert read < 2000
+
+
+SAME = "If you follow these instructions, do you return to the starting point?"
+
+
+def test_texts_are_cut_where_they_are_alike() -> None:
+    texts = [f"{SAME} {own} Turn left.\nOptions:\n- Yes\n- No" for own in ("Go on.", "Stay.")]
+    ends = find_shared_ends(texts)
+    assert [printable_difference(text, ends, 40) for text in texts] == ["…Go on.…", "…Stay.…"]
+    assert printable_difference(texts[0], ends, 200).startswith(SAME)
+    assert find_shared_ends(["one", "two"]) == (0, 0)
+    assert find_shared_ends([SAME]) == find_shared_ends([SAME, SAME]) == (0, 0)
+    assert find_shared_ends([]) == (0, 0)
+
+
+def test_a_long_text_keeps_both_ends() -> None:
+    assert printable_ends("abcdefghij", 7) == "abc…hij"
+    assert printable_ends("abc", 7) == "abc"
+    assert printable_ends("\x1b[2J" + "x" * 50, 12) == "\\x1b[2…xxxxx"
+
+
+@given(st.lists(anything, max_size=4), st.integers(1, 60))
+def test_nothing_that_is_cut_is_wider_than_it_may_be(texts: list[str], width: int) -> None:
+    ends = find_shared_ends(texts)
+    for text in texts:
+        for shown in (printable_ends(text, width), printable_difference(text, ends, width)):
+            assert measure_width(shown) <= width
+            assert printable(shown) == shown
+        for line in wrap_hanging(text, width, min(4, width - 1), 3):
+            assert measure_width(line) <= width

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,34 @@ def printed(data: dict[str, Any], width: int = 80) -> list[str]:
     stream = io.StringIO()
     print_result(data, Page(stream, width, terminal=True))
     return stream.getvalue().splitlines()
+
+
+def test_on_a_terminal_the_verdict_is_last_with_what_may_be_done_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = io.StringIO()
+    closing: list[tuple[str, str | Path]] = [
+        ("report", tmp_path / "report.html"),
+        ("next", "opro show x --answers --wrong"),
+    ]
+    print_result(result(), Page(stream, 80, terminal=True), closing=closing)
+    lines = stream.getvalue().splitlines()
+    assert lines[-1] == "next    opro show x --answers --wrong"
+    assert f"\x1b]8;;{(tmp_path / 'report.html').as_uri()}\x1b\\" in lines[-2]
+    verdict = [index for index, line in enumerate(lines) if "improved" in line]
+    assert verdict == [len(lines) - 4]  # of two lines, above two of what is next
+    piped = io.StringIO()
+    print_result(result(), Page(piped, 80, terminal=False), closing=closing)
+    assert piped.getvalue().startswith("improved: ")
+    assert "next" not in piped.getvalue()
+
+
+def test_what_it_would_have_cost_without_the_cache() -> None:
+    spend = {**result()["spend"], "usd_without_cache": 0.045, "cached_calls": 1423}
+    text = " ".join(printed(result(spend=spend)))
+    assert "1,423 cached (about $0.045 without the cache)" in text
 
 
 def test_start_and_best_side_by_side() -> None:

@@ -60,3 +60,53 @@ def test_the_mean_gain_comes_first_and_every_square_is_there_on_any_width() -> N
         assert lines[0].startswith("OPRO helps by +50.0 points on average")
         matrix = printed(to).split("\nmean gain of each task\n")[0]
         assert matrix.count("100.0 % [51.0–100.0]") == 12
+
+
+def on_terminal(width: int) -> Console:
+    return Console(
+        file=io.StringIO(),
+        markup=False,
+        emoji=False,
+        highlight=False,
+        width=width,
+        force_terminal=True,
+        color_system=None,
+    )
+
+
+LONG = "a-scorer-with-a-name-of-some-thirty-cells"
+
+
+def test_a_winner_is_a_block_where_a_table_would_break_words() -> None:
+    told = [
+        cell(f"{task}-{LONG}", run_of(task), task=f"{task}.yaml", model=f"m/{LONG}")
+        for task in ("sums", "words")
+    ]
+    known = build_sweep_report("grid", told)
+    narrow, wide = on_terminal(80), on_terminal(300)
+    print_sweep(known, narrow)
+    print_sweep(known, wide)
+    lines = printed(narrow).splitlines()
+    at = lines.index("winners")
+    assert lines[at + 1 : at + 4] == [
+        "sums",
+        "  scorer      openai/a",
+        f"  cell        sums-{LONG}",
+    ]
+    assert "winners" in printed(wide).splitlines()
+    assert any(
+        LONG in line and "gain" not in line and "sums" in line and "★" in line
+        for line in printed(wide).splitlines()
+    )
+
+
+def test_a_terminal_gets_a_line_of_method_and_all_of_it_when_asked() -> None:
+    known = build_sweep_report("grid", [cell("a", run_of("sums"), task="sums.yaml", model="m/a")])
+    brief, whole = on_terminal(100), on_terminal(100)
+    print_sweep(known, brief)
+    print_sweep(known, whole, explain=True)
+    assert "Ties go to the earlier cell" not in printed(brief)
+    assert "Chosen by what the runs themselves choose by" in printed(brief)
+    assert "opro diff grid --explain says how the figures are computed" in printed(brief)
+    assert "Ties go to the earlier cell" in " ".join(printed(whole).split())
+    assert "--explain" not in printed(whole)

@@ -51,6 +51,7 @@ def test_the_contract_of_a_finished_run() -> None:
     assert test["interval"] == pytest.approx([0.5958, 0.9821], abs=1e-4)
     assert result["spend"] == {
         "usd": pytest.approx(28 * 0.001 + 0.01),
+        "usd_without_cache": pytest.approx(28 * 0.001 + 0.01),
         "prompt_tokens": 28 * 10 + 100,
         "completion_tokens": 28 * 2 + 20,
         "reasoning_tokens": None,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opro_cli.core.run.selection import select_for_dev
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.example import Split
+from opro_cli.core.settings.settings import BudgetSettings, Settings
+from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.problem import RecordedProblem
 
 Role = str
@@ -30,6 +30,8 @@ class RunHeader:
         resumed: Answers that are already in the journal, 0 for a fresh run.
         problem: That solutions are searched for, None where prompts are.
         limits: The max_tokens of each role.
+        examples: The questions by split, in the order of the journal.
+        budget: The ceilings of the run.
     """
 
     run: str
@@ -42,6 +44,8 @@ class RunHeader:
     resumed: int = 0
     problem: RecordedProblem | None = None
     limits: Mapping[str, int | None] = field(default_factory=dict)
+    examples: Mapping[Split, Sequence[Example]] = field(default_factory=dict)
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
 
 
 @dataclass(slots=True)

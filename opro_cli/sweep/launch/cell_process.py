@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import os
 import shutil
 import signal
@@ -21,20 +20,14 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from opro_cli.app.session import work_on
+from opro_cli.app.watch_sweep import measure_progress
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import (
-    Progress,
-    RunHeader,
-    count_calls,
-    describe_phase,
-)
-from opro_cli.core.run.remaining import estimate_calls_left
+from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.run.state import RunState
 from opro_cli.errors import BudgetReached, Interrupted, OproError, RunBusyError
 from opro_cli.ports import SharedLimits
 from opro_cli.render.scoreboard import Scoreboard
-from opro_cli.reports.result import serialize_scale, serialize_spend
 from opro_cli.sweep.cells import Job, LentUse, find_run_at_hand, prepare_run
 from opro_cli.sweep.launch import channel
 from opro_cli.sweep.launch.channel import Ended, FromCell, Refused
@@ -79,10 +72,7 @@ class ProgressReports:
 
     def _report(self, state: RunState) -> None:
         self._sent = time.monotonic()
-        expected = count_calls(state) + math.ceil(estimate_calls_left(state).total)
-        best = self._board.find_leader(state)
-        spend, scale = serialize_spend(state), serialize_scale(state.scale).get("scale")
-        self._send(channel.CellProgress(describe_phase(state), expected, best, spend, scale))
+        self._send(channel.CellProgress(**measure_progress(state, self._board)))
 
 
 class AskedLimits:
