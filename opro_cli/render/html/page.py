@@ -7,14 +7,15 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.resources import files
 from itertools import zip_longest
 from typing import Any
 
 from opro_cli.render.html import verdict
+from opro_cli.render.html.assets import read_asset, read_page, read_script, read_style
 from opro_cli.render.html.candidates import build_candidates, build_flips, build_unreadable
 from opro_cli.render.html.curves import build_curve, build_spend
 from opro_cli.render.html.front import build_front
+from opro_cli.render.html.frozen import build_frozen, escape_json
 from opro_cli.render.html.labels import build_confusion
 from opro_cli.render.html.markup import Content, Markup, bdi, element, join, paragraphs
 from opro_cli.render.html.problem import build_problem_section
@@ -28,11 +29,21 @@ _PROMPT = 160
 """Bytes of a prompt in the comparison."""
 
 
-def render_report(runs: Sequence[RecordedRun], histories: Sequence[History] = ()) -> str:
+def render_report(
+    runs: Sequence[RecordedRun],
+    histories: Sequence[History] = (),
+    answers: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Return a page about one run, or about several with a comparison on top.
 
-    The histories of the runs, in the same order, give spend over time and unreadable replies; the
-    page leaves out what is missing. UTF-8 can encode it: it holds no lone surrogate.
+    It is the page of `opro view`, frozen: with its style, its script and its data inside. UTF-8 can
+    encode it: it holds no lone surrogate.
+
+    Args:
+        runs: Each gets a report.
+        histories: Of the runs, in the same order: spend over time and unreadable replies. The page
+            leaves out what is missing.
+        answers: Of the runs, in the same order: what the view of answers shows, by split.
     """
     views = [
         build_view(run, f"r{number}", history or History())
@@ -41,28 +52,37 @@ def render_report(runs: Sequence[RecordedRun], histories: Sequence[History] = ()
     several = len(views) > 1
     title = f"{len(views)} runs compared" if several else runs[0].name
     top = _build_comparison(views) if several else element("h1", "opro report", class_="brand")
-    return build_page(
-        f"{title} · opro report",
-        [top, *map(_build_run, views)],
-        style=read_asset("report.css"),
-        script=read_asset("report.js"),
-    )
+    content = [top, *(build_article(view) for view in views)]
+    return _fill_page(f"{title} · opro report", content, build_frozen(views, answers))
 
 
-def read_asset(name: str) -> str:
-    """Return the text of a style sheet or script of this package."""
-    return files("opro_cli.render.html").joinpath(name).read_text("utf-8")
-
-
-def build_page(
-    title: str, content: Iterable[Content], *, style: str, script: str | None = None
-) -> str:
-    """Return a whole page that may use this style and this script, and nothing else."""
-    scripts = "" if script is None else f"script-src {_hash(script)}; "
+def _fill_page(title: str, content: Sequence[Content], data: Mapping[str, Any]) -> str:
+    """Return the page of `opro view` with this content, and all that it would load inside."""
+    style, script = read_asset("report.css") + read_style(), read_script()
     policy = (
-        f"default-src 'none'; style-src {_hash(style)}; {scripts}"
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
+    meta = element("meta", http_equiv="Content-Security-Policy", content=policy)
+    frozen = element("script", escape_json(data), type="application/json", id="frozen")
+    foot = "Written by opro. This page is complete: it loads nothing."
+    parts = {
+        '<meta charset="utf-8">': join([element("meta", charset="utf-8"), meta]),
+        "<title>opro</title>": element("title", title),
+        '<link rel="stylesheet" href="report.css">\n': "",
+        '<link rel="stylesheet" href="view.css">': element("style", Markup(style)),
+        '<main id="main" tabindex="-1"></main>': element("main", *content, id="main", tabindex=-1),
+        "<footer></footer>": element("footer", foot),
+        '<script src="view.js" defer></script>': join([frozen, element("script", Markup(script))]),
+    }
+    # The page is cut at all places before any is filled: what is filled in holds any text.
+    places = "|".join(map(re.escape, parts))
+    return re.sub(places, lambda found: parts[found[0]], read_page())
+
+
+def build_page(title: str, content: Iterable[Content], *, style: str) -> str:
+    """Return a whole page that may use this style, and nothing else."""
+    policy = f"default-src 'none'; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -73,14 +93,11 @@ def build_page(
         element("title", title),
         element("style", Markup(style)),
     )
-    # The script shows the instruction of a dot in the tip.
-    tip = element("div", element("b"), element("bdi"), id="tip", role="tooltip", hidden=True)
     body = element(
         "body",
         element("a", "skip to the report", href="#report", class_="skip"),
         element("main", *content, id="report"),
         element("footer", "Written by opro. This page is complete: it loads nothing."),
-        *(() if script is None else (tip, element("script", Markup(script)))),
     )
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
@@ -137,7 +154,8 @@ def _build_row(view: RunView) -> list[Markup | str]:
     ]
 
 
-def _build_run(view: RunView) -> Markup:
+def build_article(view: RunView) -> Markup:
+    """Return the report of a run, which is an article of the page."""
     problem = read_problem(view.run.settings, view.run.examples)
     found, minimise = list_found(view.run.state), view.run.state.scale.minimise
     drawn = build_problem_section(problem, found, minimise, key=view.key) if problem else None

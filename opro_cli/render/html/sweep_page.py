@@ -9,8 +9,9 @@ from itertools import pairwise
 
 from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.core.stats.intervals import Interval
+from opro_cli.render.html.assets import read_asset
 from opro_cli.render.html.markup import Content, Markup, bdi, clip, element, join, paragraphs
-from opro_cli.render.html.page import build_nav, build_page, read_asset
+from opro_cli.render.html.page import build_nav, build_page
 from opro_cli.render.html.view import limit_text, note, plot_interval, table, table_box
 from opro_cli.render.safe import display_instruction
 from opro_cli.render.sweep import describe_find

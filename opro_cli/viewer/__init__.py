@@ -1,0 +1,1 @@
+"""The runs in a browser: a local server, and the page that it and `opro report` share."""
