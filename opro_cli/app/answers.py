@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ from typing import Literal
 from opro_cli import wiring
 from opro_cli.app.named_prompts import build_unscored_error, find_prompt
 from opro_cli.core.task.chat import find_asked
-from opro_cli.core.task.example import Example, Split
+from opro_cli.core.task.example import UNREADABLE, Example, Grade, Split
 from opro_cli.core.task.prompt import Content
 from opro_cli.errors import RunError
 from opro_cli.evaluators import InlineGrader, ModelEvaluator, Repeats
@@ -25,6 +25,7 @@ from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
 
 Only = Literal["wrong", "unreadable"]
+NO_REPLIES: Mapping[tuple[str, Split, int], str] = {}
 
 
 def read_answers(
@@ -56,11 +57,11 @@ def read_answers(
     answers = [answer for answer in answers if split in (None, answer.split)]
     wanted = {"wrong": ("wrong", "partly right"), "unreadable": ("unreadable",)}
     shown = [each for each in answers if only is None or each.judgement in wanted[only]]
-    evaluator = _build_evaluator(chosen.run)
+    evaluator = build_evaluator(chosen.run)
     if evaluator is not None:
         content, examples = chosen.candidate.content, chosen.run.examples
         shown = [
-            _locate_answer(each, content, evaluator, examples[each.split][each.question])
+            locate_answer(each, content, evaluator, examples[each.split][each.question])
             for each in shown
         ]
     return ShownAnswers(
@@ -74,27 +75,49 @@ def read_answers(
     )
 
 
-def _build_evaluator(run: RecordedRun) -> ModelEvaluator | None:
-    """Return what graded a run with a metric of opro's own that takes no time; None otherwise."""
+def build_evaluator(
+    run: RecordedRun, replies: Mapping[tuple[str, Split, int], str] = NO_REPLIES
+) -> ModelEvaluator | None:
+    """Return what asked the scorer of a run; None for evaluators of another kind.
+
+    Args:
+        run: The run.
+        replies: To train questions, for worked examples that show one.
+    """
     settings = wiring.parse_settings(run.settings)
     if settings is None or settings.task.evaluator != "model":
         return None
-    task = settings.task
-    kind = task.answer.partition(":")[0]
-    if kind not in METRICS or kind == "regex":  # a pattern may take for ever
-        return None
-    grader = InlineGrader(build_metric(settings))
-    scorer = settings.scorer
+    task, scorer = settings.task, settings.scorer
     return ModelEvaluator(
-        grader,
+        InlineGrader(build_metric(settings)) if _is_quick(task.answer) else Unread(),
         task.format,
         task.second_round,
         run.examples["train"],
+        replies,
         repeats=Repeats(scorer.repeats, scorer.repeat_score),
     )
 
 
-def _locate_answer(
+def _is_quick(answer: str) -> bool:
+    """Return whether a metric is opro's own, and takes no time; a pattern may take for ever."""
+    kind = answer.partition(":")[0]
+    return kind in METRICS and kind != "regex"
+
+
+class Unread:
+    """Stands for a metric that is not asked again."""
+
+    is_immediate = True
+
+    async def grade(self, *_: object, **__: object) -> Grade:
+        """Read nothing."""
+        return UNREADABLE
+
+    async def aclose(self) -> None:
+        """Do nothing: there is nothing to give back."""
+
+
+def locate_answer(
     answer: GradedAnswer, content: Content, evaluator: ModelEvaluator, example: Example
 ) -> GradedAnswer:
     """Return an answer with the place in its reply that it was read from, by reading it again.

@@ -95,6 +95,7 @@ GROUPS = {
         "prune": "Drop what the best prompt of a run does not need, in a new run.",
     },
     "Look": {
+        "view": "Look at runs in a browser: every answer, and prompts compared.",
         "watch": "Follow a run from another terminal, or replay it.",
         "runs": "List the runs, newest last, with their verdict, gain and cost.",
         "show": "Show a run: its result so far and all of its candidates.",

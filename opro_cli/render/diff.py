@@ -138,7 +138,7 @@ def _print_flips(diff: PromptDiff, console: Console, adjusted: Adjusted, every_f
     """Print the headline, a few questions unless all are to follow, and the counts."""
     print_heading(console, "questions that flipped")
     flips = diff.flips
-    print_lines(console, "  ", [_summarize_diff(diff)])
+    print_lines(console, "  ", [summarize_diff(diff)])
     if flips and flips.split in _SEEN:
         print_lines(console, "  ! ", [_SEEN[flips.split]], "yellow")
     if flips and not every_flip:
@@ -252,7 +252,7 @@ def _format_prompt(diff: PromptDiff, level: str) -> list[str]:
 def _format_flips(
     diff: PromptDiff, level: str, adjusted: Adjusted, every_flip: bool
 ) -> Iterator[str]:
-    yield from (f"{level} Questions that flipped", "", _summarize_diff(diff), "")
+    yield from (f"{level} Questions that flipped", "", summarize_diff(diff), "")
     if diff.flips and diff.flips.split in _SEEN:
         yield from (f"Note: {_SEEN[diff.flips.split]}", "")
     if diff.by_split:
@@ -300,7 +300,8 @@ def _split_replies(answer: PairedAnswer) -> list[list[str]]:
     return [printable_lines(reply) for reply in answer.replies] or [["(no reply)"]]
 
 
-def _summarize_diff(diff: PromptDiff) -> str:
+def summarize_diff(diff: PromptDiff) -> str:
+    """Say in a sentence how two prompts differ on the questions that both answered."""
     if not all(formats.are_shares(side.scale) for side in (diff.before, diff.after) if side):
         return "their scores are no shares of right answers, so no test compares them"
     return _summarize_flips(diff.flips)

@@ -14,6 +14,17 @@ from opro_cli.reports.recorded import RecordedRun
 
 Judgement = Literal["right", "partly right", "wrong", "unreadable", "refused", "valued"]
 """What became of an answer; "valued" where a value is no share of right answers."""
+MARKS: Mapping[Judgement, str] = {
+    "right": "r",
+    "partly right": "p",
+    "wrong": "w",
+    "unreadable": "u",
+    "refused": "x",
+    "valued": "v",
+}
+"""A letter for each, for grids; a capital one where the reply was cut at its limit."""
+NOT_ASKED = "."
+"""The sign in a grid for a question that a prompt was not asked, or has not answered yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +74,41 @@ def list_answers(
 ) -> list[GradedAnswer]:
     """Return all answers of a run under one of its prompts, by split and question."""
     replies = _collect_replies(candidate, events)
-    answers = []
-    for split in SPLITS:
-        for question, outcome in sorted(candidate.answers[split].by_question.items()):
-            example = run.examples[split][question]
-            known = replies.get((split, question), _Said())
-            score = None if outcome.score is None else run.state.scale.orient(outcome.score)
-            answers.append(
-                GradedAnswer(
-                    split=split,
-                    question=question,
-                    judgement="refused" if known.refused else _judge(outcome, run.state.scale),
-                    input=example.input,
-                    target=example.target,
-                    answer=outcome.answer,
-                    score=score,
-                    replies=tuple(known.replies),
-                    cut=known.cut,
-                )
-            )
-    return answers
+    return [
+        _build_answer(run, candidate, split, question, replies.get((split, question), _Said()))
+        for split in SPLITS
+        for question in sorted(candidate.answers[split].by_question)
+    ]
+
+
+def build_answer(
+    run: RecordedRun, candidate: Candidate, split: Split, question: int, events: Iterable[Event]
+) -> GradedAnswer:
+    """Return the answer to one question under a prompt, from the events about it.
+
+    Raises:
+        KeyError: The question has no answer yet.
+    """
+    known = _collect_replies(candidate, events).get((split, question), _Said())
+    return _build_answer(run, candidate, split, question, known)
+
+
+def _build_answer(
+    run: RecordedRun, candidate: Candidate, split: Split, question: int, known: _Said
+) -> GradedAnswer:
+    outcome, scale = candidate.answers[split].by_question[question], run.state.scale
+    example = run.examples[split][question]
+    return GradedAnswer(
+        split=split,
+        question=question,
+        judgement="refused" if known.refused else _judge(outcome, scale),
+        input=example.input,
+        target=example.target,
+        answer=outcome.answer,
+        score=None if outcome.score is None else scale.orient(outcome.score),
+        replies=tuple(known.replies),
+        cut=known.cut,
+    )
 
 
 def _judge(outcome: Outcome, scale: Scale) -> Judgement:
@@ -105,7 +131,9 @@ def _collect_replies(
         known = replies.setdefault((event.split, event.question), _Said())
         if isinstance(event, Refused) or is_filtered(event.text, event.finish_reason):
             known.refused = True
-        elif not (known.kept and isinstance(event, Answered) and known.replies[-1] == event.text):
+        elif not (
+            known.kept and isinstance(event, Answered) and known.replies[-1:] == [event.text]
+        ):
             known.replies.append(event.text)
             known.cut = event.finish_reason in CUT
         known.kept = isinstance(event, FirstReply)

@@ -83,27 +83,46 @@ class History:
 
 def build_history(run: RecordedRun, events: Iterable[Event]) -> History:
     """Return the history of a run from the events that led to its state."""
-    meter = _Meter(run.state.rounds)
-    # Seconds with a process at work, as `RunState.working_seconds` counts them.
-    working, last = 0.0, math.inf
-    points = [SpendPoint(0.0, 0, 0, 0.0)]
-    unreadable: list[UnreadableReply] = []
-    stride = 1
-    for number, event in enumerate(events, start=1):
+    builder = HistoryBuilder(run)
+    for event in events:
+        builder.add(event)
+    return builder.build()
+
+
+class HistoryBuilder:
+    """The history of a run, event by event; its state has each event before this gets it."""
+
+    def __init__(self, run: RecordedRun) -> None:
+        self._state = run.state
+        self._meter = _Meter(run.state.rounds)
+        # Seconds with a process at work, as `RunState.working_seconds` counts them.
+        self._working, self._last = 0.0, math.inf
+        self._points = [SpendPoint(0.0, 0, 0, 0.0)]
+        self._unreadable: list[UnreadableReply] = []
+        self._number, self._stride = 0, 1
+
+    def add(self, event: Event) -> None:
+        """Add one event."""
+        self._number += 1
         if not isinstance(event, SessionStarted):
-            working += max(0.0, event.at - last)
+            self._working += max(0.0, event.at - self._last)
         if isinstance(event, Probed):
-            working += event.seconds
-        last = event.at
-        meter.count(event)
-        if _is_unreadable(event) and len(unreadable) < MAX_REPLIES:
-            instruction = run.state.get_candidate(event.candidate).instruction
-            unreadable.append(UnreadableReply(instruction, event.split, event.question, event.text))
-        if number % stride == 0:
-            points.append(meter.point(working))
-        if len(points) > 2 * MAX_POINTS:
-            points, stride = points[::2], 2 * stride
-    return History((*points, meter.point(working)), tuple(unreadable))
+            self._working += event.seconds
+        self._last = event.at
+        self._meter.count(event)
+        if _is_unreadable(event) and len(self._unreadable) < MAX_REPLIES:
+            instruction = self._state.get_candidate(event.candidate).instruction
+            reply = UnreadableReply(instruction, event.split, event.question, event.text)
+            self._unreadable.append(reply)
+        if self._number % self._stride == 0:
+            self._points.append(self._meter.point(self._working))
+        if len(self._points) > 2 * MAX_POINTS:
+            self._points, self._stride = self._points[::2], 2 * self._stride
+
+    def build(self) -> History:
+        """Return the history so far."""
+        last = self._meter.point(self._working)
+        return History((*self._points, last), tuple(self._unreadable))
 
 
 class _Meter:

@@ -368,4 +368,23 @@ def summarize_run(run: RecordedRun) -> dict[str, Any]:
         "best": serialize_candidate(best, run.state) if best else None,
         "spend": serialize_spend(run.state),
         "models": list_models(run),
+        "config": run.settings.get("name"),
+        "spark": list_best_by_step(run.state),
     }
+
+
+def list_best_by_step(state: RunState) -> list[float]:
+    """Return the best train score so far after each step, the start being step 0.
+
+    A candidate counts once all its train answers are known, or estimated.
+    """
+    best: list[float] = []
+    means: dict[int, float] = {}
+    for candidate in state.candidates.values():
+        mean = candidate.answers["train"].mean() if state.is_done(candidate) else None
+        if mean is not None:
+            means[candidate.step] = max(mean, means.get(candidate.step, mean))
+    for step in range(state.step + 1):
+        if known := [*best[-1:], *([means[step]] if step in means else [])]:
+            best.append(max(known))
+    return best

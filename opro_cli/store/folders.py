@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -82,10 +82,39 @@ def find_matching_runs(runs_dir: Path, name: str) -> list[Path]:
     for folder in (Path(name), runs_dir / name):  # the latter: a cell as SWEEP/CELL
         if _is_run(folder):
             return [folder]
-    runs = list_runs(runs_dir)
+    return _match_runs(list_runs(runs_dir), name)
+
+
+def _match_runs(runs: Sequence[Path], name: str) -> list[Path]:
+    """Return the runs that a name, a tag or a part of a name means."""
     exact = [run for run in runs if run.name == name]
     named = [run for run in runs if _is_called(run, name)]
     return exact or named or [run for run in runs if is_part(name, run.name)]
+
+
+def find_run_within(runs_dir: Path, name: str) -> Path:
+    """Return the run that a name means, as `find_run` does, but never one outside the folder.
+
+    So a name may come from anybody: no path is followed, SWEEP/CELL excepted.
+
+    Raises:
+        RunFolderError: It names no run here, or is a part of several names.
+    """
+    if name == LAST:
+        return find_last_run(runs_dir)
+    parts = name.split("/")
+    is_plain = all(part and part == Path(part).name and not part.startswith(".") for part in parts)
+    if is_plain and len(parts) <= 2:
+        if _is_run(runs_dir / name) and (len(parts) == 1 or is_sweep(runs_dir / parts[0])):
+            return runs_dir / name
+        matches = _match_runs(list_runs(runs_dir), name) if len(parts) == 1 else []
+        if len(matches) > 1 and all(_is_called(run, name) for run in matches):
+            return matches[-1]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise RunFolderError(f'"{name}" fits {len(matches)} runs', "name more of it")
+    raise RunFolderError(f'no run called "{name}" here', "the list of runs has the names")
 
 
 def is_part(part: str, name: str) -> bool:

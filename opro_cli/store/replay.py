@@ -42,13 +42,25 @@ class JournalFollower:
     The file is opened anew for each read, because only then does a network disk ask its server.
     The part behind the last newline is read again next time: it may be half an event, and the
     process that resumes the run may cut it.
+
+    Args:
+        path: The journal.
+        prefix: The part of it that is already known.
+
+    Attributes:
+        place: The byte at which the line of the event that came last begins.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prefix: JournalPrefix = EMPTY_PREFIX) -> None:
         self._path = path
-        self._offset = 0
-        self._line = 0
+        self._offset = self.place = prefix.size
+        self._line = prefix.lines
         self._doubted = -1
+
+    @property
+    def size(self) -> int:
+        """The bytes of the whole lines that were read."""
+        return self._offset
 
     def read_new(
         self, until: int | None = None, *, final: bool = False
@@ -74,7 +86,7 @@ class JournalFollower:
                     if event is None and not line.isspace():
                         return
                     self._line += 1
-                    self._offset += len(line)
+                    self.place, self._offset = self._offset, self._offset + len(line)
                     if event is not None:
                         yield self._line, event
         except OSError as error:
@@ -89,6 +101,7 @@ class JournalFollower:
                 tail = file.read()
         except OSError as error:
             raise build_io_error("read", self._path, error) from error
+        self.place = self._offset
         yield from decode_tail(self._path, self._line + 1, tail)
 
     def _decode_line(self, line: bytes, final: bool) -> Event | None:
@@ -136,7 +149,7 @@ def replay_journal(state: RunState, journal: Path, prefix: JournalPrefix = EMPTY
     Raises:
         JournalError: A line that cannot follow the state, with its number.
     """
-    with _pause_garbage_collection():
+    with pause_garbage_collection():
         for line, event in read_numbered_events(journal, prefix):
             apply_event(state, journal, line, event)
 
@@ -152,7 +165,7 @@ def apply_event(state: RunState, journal: Path, line: int, event: Event) -> None
 
 
 @contextmanager
-def _pause_garbage_collection() -> Iterator[None]:
+def pause_garbage_collection() -> Iterator[None]:
     """Pause the collector: a replay creates many objects and no garbage."""
     was_enabled = gc.isenabled()
     gc.disable()

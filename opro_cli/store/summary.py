@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from opro_cli.reports.recorded import RecordedRun
 
 SUMMARY = "summary.jsonl"
-_VERSION = 5
+_VERSION = 6
 _MADE_OF = ("run.json", "examples.jsonl", "events.jsonl", "result.json")
 
 _Stamps = list[tuple[int, ...] | None]
@@ -43,8 +44,8 @@ def read_run_summary(folder: Path) -> dict[str, Any]:
         return {**json.loads(lines[0]), "folder": str(folder)}
     run, details = _read_and_save(folder)
     if run.status == "running":  # no verdict yet
-        return _build_row(run, {})
-    return _build_row(run, (details or _detail(run)).result)
+        return build_row(run, {})
+    return build_row(run, (details or _detail(run)).result)
 
 
 def read_run_details(folder: Path) -> RunDetails:
@@ -120,7 +121,7 @@ def _detail(run: RecordedRun) -> RunDetails:
     return _build_details(run, build_result(run, finished=run.status == "finished"))
 
 
-def _build_row(run: RecordedRun, result: dict[str, Any]) -> dict[str, Any]:
+def build_row(run: RecordedRun, result: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run as `opro runs` lists it; the result has its verdict and gain, if any."""
     from opro_cli.reports.result import summarize_run
 
@@ -128,6 +129,7 @@ def _build_row(run: RecordedRun, result: dict[str, Any]) -> dict[str, Any]:
         **summarize_run(run),
         "verdict": result.get("verdict"),
         "difference": result.get("difference"),
+        "p_value": (result.get("paired_test") or {}).get("p_value"),
     }
 
 
@@ -142,7 +144,7 @@ def _write_summary(run: RecordedRun, details: RunDetails, stamps: _Stamps) -> No
     from opro_cli.files import write_atomically
 
     folder = Path(run.folder)
-    row = {**_build_row(run, details.result), "folder": ""}  # filled in by the reader
+    row = {**build_row(run, details.result), "folder": ""}  # filled in by the reader
     lines = [json.dumps(line).encode() for line in (row, details)]
     with suppress(OSError):
         content = b"\n".join([_build_header(folder, lines), *lines])

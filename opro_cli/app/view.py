@@ -1,0 +1,432 @@
+"""What the web view asks for: runs, prompts, answers and comparisons, read as they grow.
+
+Every name may come from anybody who has the address, and is looked for in the folder of runs only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from opro_cli.app.answers import build_evaluator, locate_answer
+from opro_cli.app.named_prompts import build_unscored_error
+from opro_cli.app.runs import SweepProgress, summarize_sweeps
+from opro_cli.app.session import read_present_settings
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.events import Answered, FirstReply
+from opro_cli.core.settings.settings import BudgetSettings
+from opro_cli.core.task.example import Example, Message, Split
+from opro_cli.core.task.prompt import build_second_round
+from opro_cli.errors import OproError, RunError, RunFolderError, UsageError
+from opro_cli.evaluators import ModelEvaluator
+from opro_cli.render.diff import summarize_diff
+from opro_cli.render.html.page import build_article
+from opro_cli.render.html.view import build_view
+from opro_cli.reports import viewed
+from opro_cli.reports.answers import build_answer
+from opro_cli.reports.comparison import (
+    BEST,
+    PromptSelector,
+    compare_prompts,
+    parse_selector,
+    select_prompt,
+)
+from opro_cli.reports.labels import find_labels
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.store import folders
+from opro_cli.store.opened_run import OpenedRun, Stamps, open_run, stamp_run
+from opro_cli.store.summary import build_row, read_run_summary
+
+_MOST_OPEN = 8
+"""Runs that are kept open: one of 400,000 answers takes some hundred megabytes."""
+_REST = 20.0
+"""Times as long as a report takes to build, it is shown before it is built again."""
+MOST_SEARCHED = 24
+"""Prompts whose replies a search goes through."""
+MOST_LISTED = 1000
+"""Questions of a list."""
+
+
+def locate_run(folder: Path, runs_dir: Path) -> tuple[Path, str]:
+    """Return the folder of runs to show a run in, and its name there: RUN, or SWEEP/CELL.
+
+    That is `runs_dir` where the run is in it, and else the folder that it lies in.
+    """
+    whole = folder.resolve()
+    parent = whole.parent.parent if folders.is_sweep(whole.parent) else whole.parent
+    name = whole.relative_to(parent).as_posix()
+    here = runs_dir / name
+    return (runs_dir if here.exists() and here.samefile(whole) else parent), name
+
+
+class FoundRun(NamedTuple):
+    """A run of the folder.
+
+    Attributes:
+        name: By which it is asked for; SWEEP/CELL for a cell.
+        sweep: The folder of its sweep, None for a run of its own.
+    """
+
+    name: str
+    folder: Path
+    sweep: str | None
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A run that may be open: one request at a time works on it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stamps: Stamps | None = None
+    opened: OpenedRun | None = None
+    failure: OproError | None = None
+    article: str = ""
+    article_stamps: Stamps | None = None
+    next_article: float = 0.0
+
+
+class RunsViewer:
+    """The runs of a folder for the web view; its methods block, and may be called in any thread.
+
+    All raise OproError: RunFolderError where there is no such run, UsageError for anything else
+    that was asked for and is not there, JournalError for a damaged run.
+    """
+
+    def __init__(self, runs_dir: Path) -> None:
+        self.runs_dir = runs_dir
+        self._slots: OrderedDict[Path, _Slot] = OrderedDict()
+        self._slots_lock = threading.Lock()
+        self._rows: dict[Path, tuple[Stamps, dict[str, Any] | str]] = {}
+        self._rows_lock = threading.Lock()
+
+    def find(self, name: str) -> FoundRun:
+        """Return the run that a name means."""
+        folder = folders.find_run_within(self.runs_dir, name)
+        sweep = folder.parent.name if "/" in name else None
+        return FoundRun(f"{sweep}/{folder.name}" if sweep else folder.name, folder, sweep)
+
+    def find_prompt(self, name: str) -> tuple[FoundRun, PromptSelector]:
+        """Return the run and the prompt that RUN or RUN@2.1 means."""
+        run, at, suffix = name.rpartition("@")
+        try:
+            return self.find(name), BEST
+        except RunFolderError:
+            if not at:
+                raise
+        selector = parse_selector(suffix)
+        if selector is None:
+            raise UsageError(
+                f"not a prompt: {name!r:.80}", "name RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER"
+            )
+        return self.find(run), selector
+
+    def stamp_list(self) -> str:
+        """Return what changes whenever the list of runs does."""
+        found, sweeps = self._list_found(), folders.list_sweeps(self.runs_dir)
+        stamps = [(run.name, stamp_run(run.folder)) for run in found]
+        changed = [(sweep / folders.SWEEP).stat().st_mtime_ns for sweep in sweeps]
+        return _hash(stamps, changed)
+
+    def stamp(self, names: Iterable[str]) -> str:
+        """Return what changes whenever anything about these runs, or their prompts, does."""
+        found = [self.find_prompt(name)[0] for name in names]
+        return _hash([(run.name, stamp_run(run.folder)) for run in found])
+
+    def _list_found(self) -> list[FoundRun]:
+        runs = [FoundRun(run.name, run, None) for run in folders.list_runs(self.runs_dir)]
+        for sweep in folders.list_sweeps(self.runs_dir):
+            cells = folders.list_runs(sweep)
+            runs += [FoundRun(f"{sweep.name}/{cell.name}", cell, sweep.name) for cell in cells]
+        return runs
+
+    def list_runs(self) -> dict[str, Any]:
+        """Return all runs and sweeps, and why some could not be read."""
+        rows, unread = self._read_rows()
+        sweeps: list[SweepProgress] = summarize_sweeps(self.runs_dir, unread.append)
+        return {"runs": rows, "sweeps": [each._asdict() for each in sweeps], "unread": unread}
+
+    def list_trend(self, config: str) -> dict[str, Any]:
+        """Return the runs of the config of this name, by date."""
+        return {"points": viewed.list_trend(self._read_rows()[0], config)}
+
+    def _read_rows(self) -> tuple[list[dict[str, Any]], list[str]]:
+        rows, unread = [], []
+        with self._rows_lock:
+            for run in self._list_found():
+                row = self._read_row(run)
+                if isinstance(row, str):
+                    unread.append(row)
+                else:
+                    rows.append(row)
+        return rows, unread
+
+    def _read_row(self, run: FoundRun) -> dict[str, Any] | str:
+        """Return the row of a run, or why there is none; only what has changed is read again."""
+        stamps = stamp_run(run.folder)
+        known = self._rows.get(run.folder)
+        if known and known[0] == stamps:
+            return known[1]
+        row: dict[str, Any] | str
+        try:
+            if folders.is_locked(run.folder / "events.jsonl"):
+                with self._open(run) as slot:
+                    row = self._build_row(run, build_row(_get_run(slot), {}))
+            else:
+                row = self._build_row(run, read_run_summary(run.folder))
+        except OproError as error:
+            row = f"left out: {error.message}"
+        self._rows[run.folder] = stamps, row
+        return row
+
+    @staticmethod
+    def _build_row(run: FoundRun, row: Mapping[str, Any]) -> dict[str, Any]:
+        tags = folders.read_tags(run.folder)
+        return viewed.build_row(row, name=run.name, sweep=run.sweep, tags=tags)
+
+    @contextmanager
+    def _open(self, run: FoundRun) -> Iterator[_Slot]:
+        """Have a run to oneself, as it is now."""
+        with self._slots_lock:
+            slot = self._slots.setdefault(run.folder, _Slot())
+            self._slots.move_to_end(run.folder)
+            while len(self._slots) > _MOST_OPEN:
+                self._slots.popitem(last=False)
+        with slot.lock:
+            stamps = stamp_run(run.folder)
+            if slot.stamps != stamps:
+                _update(slot, run.folder)
+                slot.stamps = stamps
+            if slot.failure is not None:
+                raise slot.failure
+            yield slot
+
+    def show_run(self, name: str) -> dict[str, Any]:
+        """Return a run with its report and its prompts."""
+        run = self.find(name)
+        with self._open(run) as slot:
+            recorded = _get_run(slot)
+            began = time.monotonic()
+            view = build_view(recorded, "run", _get_opened(slot).history)
+            if slot.article_stamps != slot.stamps and began >= slot.next_article:
+                slot.article, slot.article_stamps = build_article(view), slot.stamps
+                took = time.monotonic() - began
+                slot.next_article = began + (_REST * took if recorded.status == "running" else 0)
+            closed = find_labels(recorded)
+            return {
+                "row": self._build_row(run, build_row(recorded, view.result)),
+                "html": slot.article,
+                "live": viewed.describe_live(recorded, _read_budget(run.folder)),
+                "prompts": viewed.serialize_prompts(recorded),
+                "splits": {s: size for s, size in recorded.state.sizes.items() if size},
+                "labels": list(closed.labels) if closed else [],
+                "answer": recorded.settings["task"].get("answer") or "",
+            }
+
+    def build_grid(self, name: str, split: Split) -> dict[str, Any]:
+        """Return a letter for each question of a split under each prompt."""
+        with self._open(self.find(name)) as slot:
+            state, index = _get_run(slot).state, _get_opened(slot).index
+            ids = [*state.candidates, *(id for id in state.baselines if id not in state.candidates)]
+            marks = {id: index.get_marks(id, split) for id in ids}
+            return {"size": state.sizes[split], "prompts": marks}
+
+    def list_questions(self, name: str, split: Split, begin: int, end: int) -> dict[str, Any]:
+        """Return the questions of a split from `begin` to before `end`."""
+        with self._open(self.find(name)) as slot:
+            examples = _get_run(slot).examples[split]
+            numbers = range(max(0, begin), min(end, len(examples), begin + MOST_LISTED))
+            rows = [viewed.serialize_question(examples[number], number) for number in numbers]
+            return {"questions": rows}
+
+    def search(self, name: str, split: Split, text: str, prompts: Sequence[str]) -> dict[str, Any]:
+        """Return the questions whose text, gold answer or replies contain a text.
+
+        Args:
+            name: Of the run.
+            split: Whose questions.
+            text: What is looked for; case does not count.
+            prompts: The ids of those whose replies are searched.
+        """
+        if len(prompts) > MOST_SEARCHED:
+            raise UsageError(
+                f"the replies under {len(prompts)} prompts are too many to search",
+                f"choose {MOST_SEARCHED} at most",
+            )
+        with self._open(self.find(name)) as slot:
+            opened, wanted = _get_opened(slot), text.casefold()
+            found = []
+            for number, example in enumerate(opened.run.examples[split]):
+                texts = _list_texts(opened, prompts, split, number, example)
+                if any(wanted in each.casefold() for each in texts):
+                    found.append(number)
+            return {"questions": found}
+
+    def read_answer(self, name: str, split: Split, question: int, prompt: str) -> dict[str, Any]:
+        """Return one answer with its whole exchange."""
+        run = self.find(name)
+        with self._open(run) as slot:
+            opened = _get_opened(slot)
+            candidate = _get_candidate(opened.run, prompt)
+            evaluator = build_evaluator(opened.run, _KeptReplies(opened))
+            return _read_answer(opened, run.name, candidate, split, question, evaluator)
+
+    def export(
+        self,
+        name: str,
+        split: Split,
+        prompts: Sequence[str],
+        questions: Sequence[int] | None,
+        form: str,
+    ) -> bytes:
+        """Return answers as a file.
+
+        Args:
+            name: Of the run.
+            split: Of the questions.
+            prompts: Their ids.
+            questions: Their numbers; None for all.
+            form: "csv" or "jsonl".
+        """
+        run = self.find(name)
+        write = viewed.format_csv if form == "csv" else viewed.format_jsonl
+        with self._open(run) as slot:
+            opened = _get_opened(slot)
+            asked = range(opened.run.state.sizes[split]) if questions is None else questions
+            answers = (
+                _read_answer(opened, run.name, candidate, split, question, None)
+                for question in asked
+                for candidate in [_get_candidate(opened.run, prompt) for prompt in prompts]
+                if question in candidate.answers[split].by_question
+            )
+            return write(answers).encode("utf-8", "replace")
+
+    def compare(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return prompts (RUN or RUN@2.1) compared with the first."""
+        if len(names) < 2:
+            raise UsageError("one prompt is not enough to compare", "name two, or more")
+        found = [self.find_prompt(name) for name in names]
+        with ExitStack() as stack:
+            opened = {
+                run.folder: _get_run(stack.enter_context(self._open(run)))
+                for run in sorted({run for run, _ in found})  # in one order, so that none waits
+            }
+            chosen = [select_prompt(opened[run.folder], selector) for run, selector in found]
+            for each in chosen:
+                if each.candidate is None:
+                    raise build_unscored_error(each.run.name)
+            compared = compare_prompts(chosen)
+            prompts = []
+            for (run, _), each in zip(found, chosen, strict=True):
+                known = viewed.serialize_prompts(each.run)
+                own = next(
+                    row for row in known if each.candidate and row["id"] == each.candidate.id
+                )
+                prompts.append({**own, "run": run.name})
+            sentences = list(map(summarize_diff, compared.against_first))
+            return viewed.serialize_comparison(compared, prompts, sentences)
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def _update(slot: _Slot, folder: Path) -> None:
+    """Open a run, or take what was written since; keep why that is not possible."""
+    opened, slot.opened, slot.failure = slot.opened, None, None
+    try:
+        if opened is None or opened.is_outdated:
+            opened = open_run(folder)
+        else:
+            opened.refresh()
+        slot.opened = opened
+    except OproError as error:
+        slot.failure = error
+
+
+def _get_opened(slot: _Slot) -> OpenedRun:
+    if slot.opened is None:
+        raise AssertionError("a run is open while it is worked on")
+    return slot.opened
+
+
+def _get_run(slot: _Slot) -> RecordedRun:
+    return _get_opened(slot).run
+
+
+def _read_budget(folder: Path) -> BudgetSettings:
+    """Return the ceilings that a session of now would have."""
+    try:
+        return read_present_settings(folder).budget
+    except OproError:
+        return BudgetSettings()
+
+
+def _get_candidate(run: RecordedRun, prompt: str) -> Candidate:
+    known = {**run.state.baselines, **run.state.candidates}
+    if prompt not in known:
+        raise UsageError(f"{run.name} has no prompt {prompt!r:.40}", "name the id of a prompt")
+    return known[prompt]
+
+
+def _read_answer(
+    opened: OpenedRun,
+    name: str,
+    candidate: Candidate,
+    split: Split,
+    question: int,
+    evaluator: ModelEvaluator | None,
+) -> dict[str, Any]:
+    """Return an answer; `evaluator` says what was sent, and where the answer was read."""
+    if question not in candidate.answers[split].by_question:
+        raise UsageError(
+            f"question {question} of {split} has no answer under {candidate.id}",
+            "it was not asked, or not answered yet",
+        )
+    events = opened.index.read_events(candidate.id, split, question)
+    answer = build_answer(opened.run, candidate, split, question, events)
+    chats: list[Sequence[Message]] = []
+    if evaluator is not None:
+        example = opened.run.examples[split][question]
+        answer = locate_answer(answer, candidate.content, evaluator, example)
+        with suppress(RunError):  # shows a reply, which is not at hand
+            chats.append(evaluator.write_messages(candidate.content, example))
+        if chats and evaluator.second_round and answer.replies:
+            chats.append(build_second_round(tuple(chats[0]), answer.replies[0]))
+    return viewed.serialize_answer(answer, events, chats, run=name, prompt=candidate.id)
+
+
+def _list_texts(
+    opened: OpenedRun, prompts: Sequence[str], split: Split, question: int, example: Example
+) -> Iterator[str]:
+    yield example.input
+    yield example.target
+    for prompt in prompts:
+        for event in opened.index.read_events(prompt, split, question):
+            if isinstance(event, FirstReply | Answered):
+                yield event.text
+
+
+class _KeptReplies(Mapping[tuple[str, Split, int], str]):
+    """The replies in a journal by candidate, split and question, read when they are asked for."""
+
+    def __init__(self, opened: OpenedRun) -> None:
+        self._index = opened.index
+
+    def __getitem__(self, key: tuple[str, Split, int]) -> str:
+        for event in self._index.read_events(*key):
+            if isinstance(event, Answered):
+                return event.text
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[tuple[str, Split, int]]:
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        raise NotImplementedError
