@@ -81,7 +81,7 @@ function answerPanel(run, { close, step: stepBy, across }) {
       node.hidden = true;
       asked = "";
     },
-    async show(split, question, prompt, at) {
+    async show(split, question, prompt, at, sign) {
       const key = JSON.stringify([split, question, prompt.id]);
       node.hidden = false;
       heading.textContent = `${split} question ${question}, prompt ${shortName(prompt)}`;
@@ -90,6 +90,10 @@ function answerPanel(run, { close, step: stepBy, across }) {
       if (asked === key) return;
       asked = key;
       let nodes;
+      if (sign === ".") {
+        content.replaceChildren(make("p", { class: "note" }, "This question was not asked under this prompt."));
+        return;
+      }
       try {
         nodes = answerNodes(await get(apiPath("answer", { run, split, question, prompt: prompt.id })), prompt);
       } catch (error) {

@@ -50,6 +50,25 @@ function selectQuestions(grid, columns, { only, under, flip, found, order }) {
   return rows;
 }
 
+const beginnings = new WeakMap();
+
+/** How many characters all questions that have come begin with alike, up to the end of a word. */
+function sharedBeginning(texts) {
+  const known = beginnings.get(texts);
+  if (known?.size === texts.size) return known.found;
+  let shared = null;
+  for (const { input } of texts.values()) {
+    let at = 0;
+    if (shared === null) shared = input;
+    while (at < shared.length && shared[at] === input[at]) at++;
+    shared = shared.slice(0, at);
+  }
+  const end = shared === null || texts.size < 3 ? 0 : shared.lastIndexOf(" ") + 1;
+  const found = end >= 20 ? end : 0;
+  beginnings.set(texts, { size: texts.size, found });
+  return found;
+}
+
 /** The grid itself: rows and columns that exist only while they are seen. */
 function virtualGrid(openCell) {
   const head = make("div", { role: "row", class: "grid-row", "aria-rowindex": "1" });
@@ -66,8 +85,16 @@ function virtualGrid(openCell) {
 
   const measure = () => {
     const style = getComputedStyle(node);
-    return { first: parseFloat(style.getPropertyValue("--first")), cell: parseFloat(style.getPropertyValue("--cell")) };
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const pixels = (name) => parseFloat(style.getPropertyValue(name)) * rem;
+    return { first: pixels("--first"), cell: pixels("--cell") };
   };
+
+  /** A question in one line, without the words that all of them begin with. */
+  function question(text) {
+    const shared = sharedBeginning(texts);
+    return shared && text.length > shared ? bdi(`…${text.slice(shared, shared + 400)}`, 160) : bdi(text, 160);
+  }
 
   function drawCell(at, number, size) {
     const prompt = columns[at];
@@ -85,7 +112,7 @@ function virtualGrid(openCell) {
     const number = rows[place];
     const text = texts.get(number);
     const label = make("div", { role: "rowheader", class: "question", "aria-colindex": "1" },
-      make("b", null, String(number)), " ", text ? bdi(text.input, 160) : make("span", { class: "none" }, "…"));
+      make("b", null, String(number)), " ", text ? question(text.input) : make("span", { class: "none" }, "…"));
     const line = make("div", { role: "row", class: "grid-row", "aria-rowindex": place + 2, "data-place": place }, label);
     for (let at = from; at < to; at++) line.append(drawCell(at, number, size));
     line.style.top = `${place * ROW}px`;
@@ -241,7 +268,7 @@ function virtualGrid(openCell) {
     write() {
       for (const [place, line] of drawn) {
         const text = texts.get(rows[place]);
-        if (text && line.querySelector(".none")) line.firstChild.replaceChild(bdi(text.input, 160), line.firstChild.lastChild);
+        if (text) line.firstChild.replaceChild(question(text.input), line.firstChild.lastChild);
       }
     },
   };

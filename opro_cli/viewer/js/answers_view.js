@@ -1,7 +1,7 @@
 // The view of answers: filters and search over the grid, and the panel of the answer that is open.
 
 /** The prompts shown as columns: named ones, the pair, all, or the best. */
-function chooseColumns(prompts, wanted, split) {
+function chooseColumns(prompts, wanted, split, also) {
   const scored = prompts.map((prompt) => {
     const own = prompt.scores?.[split];
     return { ...prompt, shown_score: own ? own.mean : null };
@@ -17,8 +17,12 @@ function chooseColumns(prompts, wanted, split) {
   const first = (prompt) => (prompt.is_start ? 2 : prompt.is_best ? 1 : 0);
   const rest = scored.filter((prompt) => prompt.shown_score !== null || first(prompt));
   rest.sort((a, b) => first(b) - first(a) || (b.shown_score ?? -Infinity) - (a.shown_score ?? -Infinity));
-  return rest.slice(0, TOP);
+  const best = rest.slice(0, TOP);
+  const other = scored.find((prompt) => also && (prompt.id === also || shortName(prompt) === also));
+  return other && !best.includes(other) ? [...best, other] : best;
 }
+
+const SEARCHED = 24; // prompts whose replies a search goes through
 
 function answersView({ run }) {
   const tools = make("div", { class: "tools", role: "search" });
@@ -86,7 +90,7 @@ function answersView({ run }) {
     const names = (list) => list.map((prompt) => [prompt.id, `${prompt.is_best ? "★ " : prompt.is_start ? "■ " : ""}${shortName(prompt)}`]);
     const splits = Object.entries(data.splits).filter(([, size]) => size).map(([name, size]) => [name, `${name} (${count(size)})`]);
     const wanted = asked.prompts || "top";
-    const sets = [["top", `best ${Math.min(TOP, data.prompts.length)}`], ["pair", "start and best"], ["all", `all ${count(data.prompts.length)}`]];
+    const sets = [["top", "the best"], ["pair", "start and winner"], ["all", `all ${count(data.prompts.length)}`]];
     if (!sets.some(([key]) => key === wanted)) sets.push([wanted, "chosen ones"]);
     const start = data.prompts.find((prompt) => prompt.is_start);
     const best = data.prompts.find((prompt) => prompt.is_best);
@@ -121,7 +125,7 @@ function answersView({ run }) {
       found = null;
       return;
     }
-    const prompts = writeList(columns.map((prompt) => prompt.id));
+    const prompts = writeList(columns.slice(0, SEARCHED).map((prompt) => prompt.id));
     const { questions } = await get(apiPath("search", { run, split, text, prompts }));
     if (foundFor === now) found = new Set(questions);
   }
@@ -132,7 +136,8 @@ function answersView({ run }) {
     const rows = selectQuestions(loaded, columns.map((prompt) => prompt.id), { only, under, flip: pair, found, order });
     grid.fill({ grid: loaded, rows, columns, load });
     const all = rows.length === loaded.size;
-    const words = `${all ? plural(rows.length, "question") : `${count(rows.length)} of ${plural(loaded.size, "question")}`} × ${plural(columns.length, "prompt")}`;
+    const words = `${all ? plural(rows.length, "question") : `${count(rows.length)} of ${plural(loaded.size, "question")}`} × ${plural(columns.length, "prompt")}`
+      + (here.asked.text && columns.length > SEARCHED ? `; replies searched under the first ${SEARCHED}` : "");
     if (summary.textContent !== words) summary.textContent = words;
     empty.hidden = rows.length > 0;
     drawExports(rows, columns);
@@ -156,7 +161,8 @@ function answersView({ run }) {
       return;
     }
     const seen = grid.select(Number(question), prompt.id);
-    await panel.show(split, Number(question), prompt, seen ? grid.at : null);
+    const sign = loaded.prompts[prompt.id]?.[Number(question)] || ".";
+    await panel.show(split, Number(question), prompt, seen ? grid.at : null, sign);
   }
 
   return {
@@ -174,10 +180,10 @@ function answersView({ run }) {
         waiting = new Set();
       }
       const next = await get(apiPath("grid", { run, split }));
-      const columns = chooseColumns(data.prompts, here.asked.prompts, split);
+      const columns = chooseColumns(data.prompts, here.asked.prompts, split, readList(here.asked.open)[0]);
       await search(columns);
       const { open: _, ...filters } = here.asked;
-      const now = JSON.stringify([filters, split]);
+      const now = JSON.stringify([filters, split, columns.map((prompt) => prompt.id)]);
       if (stale || next !== loaded || now !== shownFor) {
         loaded = next;
         shownFor = now;

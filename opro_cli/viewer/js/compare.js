@@ -8,17 +8,19 @@ function diffNodes(pieces) {
   });
 }
 
+/** A row for each gold answer; the last two columns count other answers and none at all. */
 function confusionTable(matrix, caption) {
-  if (!matrix) return null;
-  const others = ["other", "unreadable", "refused"].filter((key) => matrix.rows.some((row) => row[key]));
-  const head = ["expected", ...matrix.labels];
+  const labels = [...matrix.labels, "another answer", "no answer"];
+  const used = labels.map((_, at) => at < matrix.labels.length || matrix.rows.some((row) => row[at]));
+  const only = (list) => list.filter((_, at) => used[at]);
+  const cell = (number, right) => number
+    ? make("td", { class: right ? "right" : null }, `${count(number)}${right ? " ✓" : ""}`)
+    : make("td", { class: "none" }, "·");
   return make("div", { class: "wide", role: "region", tabindex: "0", "aria-label": caption },
     make("table", null, make("caption", { class: "unseen" }, caption),
-      make("thead", null, make("tr", null, head.map((title) => make("th", { scope: "col" }, bdi(title, 40))), others.map((title) => make("th", { scope: "col" }, title)))),
-      make("tbody", null, matrix.rows.map((row) => make("tr", null, make("th", { scope: "row" }, bdi(row.gold, 40)),
-        row.given.map((number, at) => make("td", { class: number ? (matrix.labels[at] === row.gold ? "right" : null) : "none" },
-          number ? `${count(number)}${matrix.labels[at] === row.gold ? " ✓" : ""}` : "·")),
-        others.map((key) => make("td", { class: row[key] ? null : "none" }, row[key] ? count(row[key]) : "·")))))));
+      make("thead", null, make("tr", null, ["expected", ...only(labels)].map((title) => make("th", { scope: "col" }, bdi(title, 40))))),
+      make("tbody", null, matrix.rows.map((row, gold) => make("tr", null, make("th", { scope: "row" }, bdi(matrix.labels[gold], 40)),
+        only(row.map((number, at) => cell(number, at === gold))))))));
 }
 
 function splitName(name) {
@@ -47,7 +49,7 @@ function compareView() {
 
   function flipList(title, sign, numbers, run, split, ids) {
     const shown = numbers.slice(0, 30).map((number) => make("li", null,
-      link({ view: "answers", run, asked: { split, prompts: writeList(ids), open: `${encodeURIComponent(ids[1])},${number}` } }, { "aria-label": `${split} question ${number}` }, String(number))));
+      link({ view: "answers", run, asked: { split, prompts: writeList(ids), open: `${encodeURIComponent(ids.at(-1))},${number}` } }, null, make("span", { class: "unseen" }, `${split} question `), String(number))));
     return make("div", { class: "flip-list" }, make("h3", null, `${sign} ${count(numbers.length)} ${title}`),
       numbers.length ? make("ul", { class: "numbers" }, shown, numbers.length > 30 ? make("li", { class: "soft" }, `and ${count(numbers.length - 30)} more`) : null) : null);
   }
@@ -59,18 +61,20 @@ function compareView() {
     const split = pair.split;
     const ids = [before?.id, after?.id];
     const flips = pair.flips;
-    const matrices = pair.confusion ? (Array.isArray(pair.confusion) ? pair.confusion : [pair.confusion]) : [];
+    const matrices = (pair.confusion || []).map((matrix, at) => [names[at], matrix]).filter(([, matrix]) => matrix);
     const title = make("h2", null, first ? "What changed" : ["Against ", bdi(names[1], 80)]);
     return make("section", null, title,
       pair.text ? make("p", { class: "sentence" }, visible(pair.text)) : null,
       (pair.caveats || []).map((why) => make("p", { class: "note" }, "⚠ ", bdi(why, 300))),
       make("div", { class: "diff text", role: "group", "aria-label": "words removed and added" }, diffNodes(pair.diff || [])),
       flips ? make("div", { class: "flips" },
-        flipList("gained", "▲", flips.gained || [], right[0], split, same ? ids : [ids[1], ids[1]]),
-        flipList("lost", "▼", flips.lost || [], right[0], split, same ? ids : [ids[1], ids[1]]),
-        same ? make("p", null, link({ view: "answers", run: left[0], asked: { split, prompts: writeList(ids), flip: writeList(ids) } }, null, "all flipped answers, side by side")) : null) : null,
-      matrices.length ? [make("h3", null, `What was taken for what, on ${split}`),
-        make("div", { class: "prompts" }, matrices.map((matrix, at) => make("div", null, make("h4", null, bdi(names[at] || "", 80)), confusionTable(matrix, `gold answers by answers read, ${visible(names[at] || "")}`))))] : null);
+        flipList("gained", "▲", (flips.other || flips).gained || [], right[0], split, same ? ids : [ids[1]]),
+        flipList("lost", "▼", (flips.other || flips).lost || [], right[0], split, same ? ids : [ids[1]]),
+        same ? make("p", { class: "all-flips" }, link({ view: "answers", run: left[0], asked: { split, prompts: writeList(ids), flip: writeList(ids) } }, null, "all flipped answers, side by side")) : null) : null,
+      matrices.length ? [make("h3", null, "What was taken for what"),
+        make("div", { class: "prompts" }, matrices.map(([name, matrix]) => make("div", null,
+          make("h4", null, bdi(name, 80), make("small", null, ` on ${matrix.split}`)),
+          confusionTable(matrix, `gold answers by answers read, ${visible(name)}`))))] : null);
   }
 
   return {

@@ -31,6 +31,14 @@ function showReport() {
   shown = "report";
 }
 
+/** The way from the list of runs to what is shown. */
+function drawCrumbs() {
+  const sep = () => make("span", { class: "sep", "aria-hidden": "true" }, "›");
+  const trail = here.run ? [sep(), link({ view: "run", run: here.run }, null, bdi(here.run, 60))] : [];
+  if (here.view === "compare") trail.push(sep(), make("span", null, "compare"));
+  byId("trail").replaceChildren(...trail);
+}
+
 /** Show what the address names. */
 async function route() {
   hideTip();
@@ -53,10 +61,7 @@ async function route() {
     byId("trouble").replaceChildren();
   }
   document.title = `${visible(view.title())} · opro`;
-  for (const each of document.querySelectorAll(".top nav a")) {
-    if (each.getAttribute("href") === "#/" && here.view === "runs") each.setAttribute("aria-current", "page");
-    else each.removeAttribute("aria-current");
-  }
+  drawCrumbs();
   if (moved && document.activeElement !== document.body) main.focus({ preventScroll: true });
   await refresh(true);
 }

@@ -11,11 +11,11 @@ function bar(name, spent, limit, write) {
 
 function livePanel(live) {
   const { spent = {}, budget = {} } = live;
-  const left = live.left === null || live.left === undefined ? "time left unknown yet" : `about ${duration(live.left)} left`;
+  const left = live.left === null || live.left === undefined ? "time left unknown yet" : `about ${duration(live.left)} left${live.left_at_most ? `, at most ${duration(live.left_at_most)}` : ""}`;
   const newest = (live.newest || []).map((text) => make("li", null, bdi(text, 400)));
   return make("section", { class: "live-panel", "aria-label": "at work" },
     make("h2", null, make("span", { class: "pulse", "aria-hidden": "true" }, "●"), " ", brief(live.phase || "at work", 120)),
-    make("p", { class: "note" }, `${left} · ${plural(live.in_flight ?? 0, "call")} in flight`),
+    make("p", { class: "note" }, [left, live.in_flight ? `${plural(live.in_flight, "call")} in flight` : ""].filter(Boolean).join(" · ")),
     make("div", { class: "gauges" },
       bar("calls done", live.calls_done ?? spent.calls, live.calls_expected ?? budget.calls, count),
       bar("cost", spent.usd, budget.usd, money),
@@ -46,8 +46,8 @@ function linkRows(root, run, prompts) {
     const target = { view: "answers", run, asked: { prompts: writeList([prompt.id]) } };
     const pair = { view: "compare", run: "", asked: { prompts: writeList([`${run}@start`, `${run}@${name}`]) } };
     cell.append(make("div", { class: "links" },
-      link(target, { "aria-label": `answers under prompt ${name}` }, "answers"),
-      prompt.is_start || frozen ? null : link(pair, { "aria-label": `compare prompt ${name} with the start` }, "compare with start"),
+      link(target, null, "answers", make("span", { class: "unseen" }, ` under prompt ${name}`)),
+      prompt.is_start || frozen ? null : link(pair, null, "compare with start", make("span", { class: "unseen" }, `, prompt ${name}`)),
       prompt.text === null ? null : copyButton("copy", prompt.text)));
   });
 }

@@ -19,11 +19,8 @@ function gainText(gain) {
   const [low, high] = gain.interval || [];
   const ends = gain.interval ? `[${points(low)} to ${points(high)}]` : "";
   const p = gain.p ?? null;
-  return [
-    make("b", null, points(gain.mean)),
-    " ",
-    make("small", null, ends, p === null ? "" : `, p ${p < 0.001 ? "< 0.001" : `= ${p.toPrecision(2)}`}`),
-  ];
+  const words = p === null ? "" : `p ${p < 0.001 ? "< 0.001" : `= ${p.toPrecision(2)}`}`;
+  return [make("b", null, points(gain.mean)), " ", make("small", null, words), make("small", { class: "under" }, ends)];
 }
 
 /** The best score so far by step, as a line and a dot at its end. */
@@ -71,7 +68,7 @@ function bestCell(row) {
   if (!row.best) return ["–"];
   const [low, high] = row.best.interval || [];
   const bounds = row.best.interval && high <= 1 ? `[${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}]` : "";
-  return [make("b", null, scoreText(row.best.mean)), " ", make("small", null, `${row.best.split} ${bounds}`)];
+  return [make("b", null, scoreText(row.best.mean)), " ", make("small", null, row.best.split), make("small", { class: "under" }, bounds)];
 }
 
 function runCells(row, picked, pick) {
@@ -79,11 +76,11 @@ function runCells(row, picked, pick) {
   box.checked = picked.includes(row.run);
   box.addEventListener("change", () => pick(row.run, box.checked));
   const tags = (row.tags || []).map((tag) => make("span", { class: "tag" }, brief(tag, 30)));
-  const cell = (key, ...content) => make("td", { class: key }, ...content);
+  const cell = (key, ...content) => make("td", { class: `c-${key}` }, ...content);
   const name = link({ view: "run", run: row.run }, { class: "open" }, bdi(row.run, 120));
   return [
     cell("pick", box),
-    make("th", { scope: "row", class: "run" }, name, tags),
+    make("th", { scope: "row", class: "c-run" }, name, tags),
     cell("created", when(row.created)),
     cell("verdict", verdictMark(row)),
     cell("gain", ...(gainText(row.gain) || ["–"])),
@@ -173,19 +170,19 @@ function runsView() {
   function drawHead() {
     const { sort = "created", dir = "" } = here.asked;
     head.replaceChildren(
-      make("th", { scope: "col", class: "pick" }, make("span", { class: "unseen" }, "compare")),
+      make("th", { scope: "col", class: "c-pick" }, make("span", { class: "unseen" }, "compare")),
       ...COLUMNS.map((column) => {
-        if (!column.value) return make("th", { scope: "col", class: column.key }, column.title);
+        if (!column.value) return make("th", { scope: "col", class: `c-${column.key}` }, column.title);
         const sorted = column.key === sort;
         const falls = sorted ? dir !== "up" : false;
         const button = make("button", { type: "button" }, column.title);
         button.addEventListener("click", () => {
           const up = sorted ? falls : Boolean(column.rises);
           change({ sort: column.key, dir: up ? "up" : "" });
-          head.querySelector(`.${column.key} button`)?.focus();
+          head.querySelector(`.c-${column.key} button`)?.focus();
           announce(`sorted by ${column.title}, ${up ? "ascending" : "descending"}`);
         });
-        return make("th", { scope: "col", class: column.key, "aria-sort": sorted ? (falls ? "descending" : "ascending") : "none" }, button);
+        return make("th", { scope: "col", class: `c-${column.key}`, "aria-sort": sorted ? (falls ? "descending" : "ascending") : "none" }, button);
       }),
     );
   }
@@ -220,7 +217,7 @@ function runsView() {
       change({ open: writeList(shown ? open.filter((each) => each !== name) : [...open, name]) });
       [...body.querySelectorAll("button.group")].find((each) => each.dataset.sweep === name)?.focus();
     });
-    const heading = make("tr", { class: "group" }, make("td", { class: "pick" }),
+    const heading = make("tr", { class: "group" }, make("td", { class: "c-pick" }),
       make("th", { scope: "row", colspan: COLUMNS.length }, button, make("small", null, ` sweep · ${finished}${mean ? ` · ${mean}` : ""}`)));
     return [heading, ...(shown ? rows.map((row) => drawRow(row, picked, true)) : [])];
   }
