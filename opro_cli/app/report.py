@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opro_cli.app.frozen_answers import PAGE_BYTES, freeze_answers
 from opro_cli.errors import RunFolderError
 from opro_cli.files import write_atomically
 from opro_cli.render.html.page import render_report
@@ -44,7 +45,8 @@ def write_report(runs: Sequence[RecordedRun], page: Path) -> None:
         RunFolderError: The page cannot be written.
     """
     histories = [build_history(run, read_events(Path(run.folder) / "events.jsonl")) for run in runs]
-    _write(render_report(runs, histories), page)
+    answers = [freeze_answers(run, PAGE_BYTES // len(runs)) for run in runs]
+    _write(render_report(runs, histories, answers), page)
 
 
 def write_sweep_report(report: SweepReport, page: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from opro_cli.render.html.markup import Markup
@@ -17,21 +16,19 @@ _TEXTS = 300_000
 
 
 def build_frozen(
-    views: Sequence[RunView], answers: Sequence[Mapping[str, Any]] = ()
+    views: Mapping[str, RunView], answers: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Return the runs and their answers, by name.
 
     Args:
-        views: The runs of the page.
+        views: The runs of the page by name, as `name_views` returns them.
         answers: Of each run by split: `grid`, `questions` and `answers`, as `js/data.js` reads
-            them.
+            them; and a `note` on what was left out.
     """
-    names = _name_views(views)
-    given = [own or {} for _, own in zip_longest(views, answers)]
     return {
-        "runs": {name: _describe_run(view) for name, view in names.items()},
-        "answers": dict(zip(names, given, strict=True)),
-        "anchors": {name: view.key for name, view in names.items()},
+        "runs": {name: _describe_run(view) for name, view in views.items()},
+        "answers": dict(zip(views, answers, strict=True)),
+        "anchors": {name: view.key for name, view in views.items()},
     }
 
 
@@ -43,7 +40,7 @@ def escape_json(data: Any) -> Markup:
     return Markup(text)
 
 
-def _name_views(views: Sequence[RunView]) -> dict[str, RunView]:
+def name_views(views: Sequence[RunView]) -> dict[str, RunView]:
     """Return the runs by name; two of one name are told apart by their anchors."""
     times = Counter(view.run.name for view in views)
     return {

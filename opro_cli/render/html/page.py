@@ -9,24 +9,24 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
+from urllib.parse import quote
 
 from opro_cli.render.html import verdict
 from opro_cli.render.html.assets import read_asset, read_page, read_script, read_style
 from opro_cli.render.html.candidates import build_candidates, build_flips, build_unreadable
+from opro_cli.render.html.comparison import build_comparison
 from opro_cli.render.html.curves import build_curve, build_spend
 from opro_cli.render.html.front import build_front
-from opro_cli.render.html.frozen import build_frozen, escape_json
+from opro_cli.render.html.frozen import build_frozen, escape_json, name_views
 from opro_cli.render.html.labels import build_confusion
+from opro_cli.render.html.lineage import build_lineage
 from opro_cli.render.html.markup import Content, Markup, bdi, element, join, paragraphs
+from opro_cli.render.html.misses import build_misses
+from opro_cli.render.html.places import hide_all_places
 from opro_cli.render.html.problem import build_problem_section
-from opro_cli.render.html.view import RunView, build_view, note, section, table
-from opro_cli.render.safe import display_prompt
-from opro_cli.reports import formats
+from opro_cli.render.html.view import RunView, build_view, section
 from opro_cli.reports.problem import list_found, read_problem
 from opro_cli.reports.recorded import History, RecordedRun
-
-_PROMPT = 160
-"""Bytes of a prompt in the comparison."""
 
 
 def render_report(
@@ -51,9 +51,29 @@ def render_report(
     ]
     several = len(views) > 1
     title = f"{len(views)} runs compared" if several else runs[0].name
-    top = _build_comparison(views) if several else element("h1", "opro report", class_="brand")
-    content = [top, *(build_article(view) for view in views)]
-    return _fill_page(f"{title} · opro report", content, build_frozen(views, answers))
+    top = build_comparison(views) if several else element("h1", "opro report", class_="brand")
+    names = name_views(views)
+    given = [own or {} for _, own in zip_longest(views, answers)]
+    articles = [
+        build_article(view, _link_answers(name) if own else None)
+        for (name, view), own in zip(names.items(), given, strict=True)
+    ]
+    if several:
+        articles = [_fold(view, article) for view, article in zip(views, articles, strict=True)]
+    data = build_frozen(names, given)
+    return _fill_page(f"{title} · opro report", [top, *articles], data)
+
+
+def _fold(view: RunView, article: Markup) -> Markup:
+    """Return a report behind a heading that opens it: those of several runs are long."""
+    summary = element("summary", "the report of ", bdi(view.run.name))
+    return element("details", summary, article, class_="one-run")
+
+
+def _link_answers(name: str) -> Markup:
+    """Return a link to the view of the answers inside this page."""
+    address = f"#/run/{quote(name, safe='', errors='replace')}/answers"
+    return element("p", element("a", "all answers, question by question", href=address))
 
 
 def _fill_page(title: str, content: Sequence[Content], data: Mapping[str, Any]) -> str:
@@ -113,49 +133,8 @@ def _hash(source: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _build_comparison(views: Sequence[RunView]) -> Markup:
-    titles = ["run", "verdict", "on", "start", "best", "points", "best prompt", "calls", "cost"]
-    fingerprints = {view.run.identity.get("data_fingerprint") for view in views}
-    warning = "They were scored on different questions: compare prompts, not scores."
-    return element(
-        "header",
-        element("h1", f"{len(views)} runs compared"),
-        note(warning) if len(fingerprints) > 1 else None,
-        table("The runs side by side", titles, list(map(_build_row, views))),
-        class_="comparison",
-    )
-
-
-def _build_row(view: RunView) -> list[Markup | str]:
-    best, spend = view.result["best"], view.result["spend"]
-    scores: list[Markup | str] = ["–"] * 4
-    if deciding := verdict.find_deciding_scores(view):
-        split, before, after = deciding
-        shares = formats.are_shares(view.scale)
-        with_intervals = (
-            join(
-                [
-                    element("b", formats.format_mean(score["mean"], view.scale)),
-                    " ",
-                    element("small", formats.format_bounds(*score["interval"])) if shares else None,
-                ]
-            )
-            for score in (before, after)
-        )
-        change = formats.format_change(before["mean"], after["mean"], view.scale)
-        scores = [split, *with_intervals, change]
-    return [
-        element("a", bdi(view.run.name), href=f"#{view.key}"),
-        verdict.name_verdict(view),
-        *scores,
-        bdi(display_prompt(best), _PROMPT) if best else "–",
-        formats.format_count(spend["calls"]),
-        formats.format_cost(spend),
-    ]
-
-
-def build_article(view: RunView) -> Markup:
-    """Return the report of a run, which is an article of the page."""
+def build_article(view: RunView, links: Markup | None = None) -> Markup:
+    """Return the report of a run, which is an article of the page; `links` lead to other views."""
     problem = read_problem(view.run.settings, view.run.examples)
     found, minimise = list_found(view.run.state), view.run.state.scale.minimise
     drawn = build_problem_section(problem, found, minimise, key=view.key) if problem else None
@@ -164,8 +143,10 @@ def build_article(view: RunView) -> Markup:
         ("scores", "scores", None if problem else verdict.build_score_bars(view)),
         ("front", "cost and score", build_front(view)),
         ("curve", "search", None if problem else build_curve(view)),
+        ("lineage", "lineage", build_lineage(view)),
         ("candidates", f"{view.noun}s", build_candidates(view)),
         ("confusion", "confusion", build_confusion(view)),
+        ("misses", "furthest off", build_misses(view)),
         ("flips", "flipped questions", build_flips(view)),
         ("unreadable", "unreadable", build_unreadable(view)),
         ("spend", "cost", build_spend(view)),
@@ -175,7 +156,7 @@ def build_article(view: RunView) -> Markup:
     heading = element("h2", bdi(view.run.name), id=f"{view.key}-title")
     return element(
         "article",
-        element("header", heading, verdict.build_byline(view)),
+        element("header", heading, verdict.build_byline(view), links),
         verdict.build_verdict(view),
         verdict.build_prompts(view),
         build_nav(f"Parts of the report on {view.run.name}", titles),
@@ -186,7 +167,7 @@ def build_article(view: RunView) -> Markup:
 
 
 def _build_config(view: RunView) -> Markup:
-    text = element("pre", paragraphs(format_config(view.run.settings)))
+    text = element("pre", paragraphs(format_config(hide_all_places(view.run.settings))))
     folded = element("details", element("summary", "all settings, as YAML"), text)
     return section(view, "config", "What was asked", folded)
 

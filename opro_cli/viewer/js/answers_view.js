@@ -141,6 +141,7 @@ function answersView({ run }) {
     if (summary.textContent !== words) summary.textContent = words;
     empty.hidden = rows.length > 0;
     drawExports(rows, columns);
+    if (frozen) exports.replaceChildren(frozen.answers[run]?.note || "");
   }
 
   function drawExports(rows, columns) {
@@ -180,7 +181,9 @@ function answersView({ run }) {
         waiting = new Set();
       }
       const next = await get(apiPath("grid", { run, split }));
-      const columns = chooseColumns(data.prompts, here.asked.prompts, split, readList(here.asked.open)[0]);
+      // A frozen page has the answers of some prompts only.
+      const there = frozen ? data.prompts.filter((prompt) => next.prompts[prompt.id]) : data.prompts;
+      const columns = chooseColumns(there, here.asked.prompts, split, readList(here.asked.open)[0]);
       await search(columns);
       const { open: _, ...filters } = here.asked;
       const now = JSON.stringify([filters, split, columns.map((prompt) => prompt.id)]);

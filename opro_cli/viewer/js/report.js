@@ -112,6 +112,7 @@ function enlivenTable(table) {
 function goTo(id) {
   const target = byId(id);
   if (!target) return false;
+  for (let box = target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
   const table = target.closest("table.candidates");
   if (table && target.hidden) unfoldRows(table);
   for (const aimed of document.querySelectorAll(".aimed")) aimed.classList.remove("aimed");

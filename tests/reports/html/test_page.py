@@ -177,9 +177,13 @@ def test_baselines_noise_and_leaks_are_shown() -> None:
     scores = page.one("section", id="r1-scores")
     names = [span.text for span in scores.all("span", class_="who")]
     # A baseline is asked on test alone, and one that is the start prompt has its bar already.
-    assert names == ["start prompt", "winner", "start prompt", "winner", "Think."]
-    told = scores.one("ul", class_="others").text
-    assert re.fullmatch(r"\+30\.0 points \[\S+ to \S+\], p = 0\.\d+: Think\.", told)
+    assert names == ["start prompt", "winner", "start prompt", "winner"]
+    told = [words(row) for row in scores.one("table", class_="stacked").one("tbody").all("tr")]
+    assert [re.sub(r"\[.*?\]|0\.\d+$", "_", row) for row in told] == [
+        "start prompt20.0 % _ 2/10––",
+        "winner90.0 % _ 9/10+70.0 __",
+        "Think.50.0 % _ 5/10+30.0 __",
+    ]
     flags = page.one("table", class_="candidates").all("td", class_="flags")
     (flag,) = (flag.text for flag in flags if flag.text)
     assert re.match(r"⚠ quotes \d train questions?: “How many legs", flag)
