@@ -81,13 +81,18 @@ function virtualGrid(openCell) {
   let [row, column] = [0, 0];
   let from = -1;
   let to = -1;
+  let width = 0;
   let frame = 0;
 
   const measure = () => {
     const style = getComputedStyle(node);
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const pixels = (name) => parseFloat(style.getPropertyValue(name)) * rem;
-    return { first: pixels("--first"), cell: pixels("--cell") };
+    const cell = pixels("--cell");
+    // What the columns leave free is the question's.
+    const first = Math.max(pixels("--least"), node.clientWidth - columns.length * cell);
+    node.style.setProperty("--first", `${first}px`);
+    return { first, cell };
   };
 
   /** A question in one line, without the words that all of them begin with. */
@@ -138,8 +143,9 @@ function virtualGrid(openCell) {
     const wide = Math.max(0, node.clientWidth - size.first);
     const left = Math.max(0, Math.floor(node.scrollLeft / size.cell) - 1);
     const right = Math.min(columns.length, Math.ceil((node.scrollLeft + wide) / size.cell) + 1);
-    if (left !== from || right !== to) {
-      [from, to] = [left, right];
+    if (left !== from || right !== to || size.first !== width) {
+      [from, to, width] = [left, right, size.first];
+      stretch(size);
       clear();
       drawHead(size);
     }
@@ -152,11 +158,14 @@ function virtualGrid(openCell) {
       }
     }
     const wanted = [];
+    let next = body.firstChild; // rows stand in their order, as they are read out
     for (let place = top; place < bottom; place++) {
-      if (!drawn.has(place)) {
+      if (drawn.has(place)) {
+        next = drawn.get(place).nextSibling;
+      } else {
         const line = drawRow(place, size);
         drawn.set(place, line);
-        body.append(line);
+        body.insertBefore(line, next);
       }
       if (!texts.has(rows[place])) wanted.push(rows[place]);
     }
@@ -175,10 +184,15 @@ function virtualGrid(openCell) {
         role: "columnheader", class: `cell${prompt.is_best ? " best" : prompt.is_start ? " start" : ""}`, "aria-colindex": at + 2,
         title: brief(prompt.text, 200),
         "aria-label": `prompt ${shortName(prompt)}${prompt.is_best ? ", best" : prompt.is_start ? ", start" : ""}${score === null ? "" : `, ${scoreText(score)}`}`,
-      }, make("b", null, `${sign}${shortName(prompt)}`), make("small", null, score === null ? "–" : scoreText(score).replace(/\.\d %$/, "%")));
+      }, make("b", null, `${sign}${shortName(prompt)}`), make("small", null, score === null ? "–" : score >= 0 && score <= 1 ? `${Math.round(100 * score)}%` : scoreText(score)));
       cell.style.left = `${size.first + at * size.cell}px`;
       head.append(cell);
     }
+  }
+
+  function stretch(size) {
+    body.style.height = `${rows.length * ROW}px`;
+    for (const each of [body, head]) each.style.width = `${size.first + columns.length * size.cell}px`;
   }
 
   function clear() {
@@ -257,11 +271,7 @@ function virtualGrid(openCell) {
       [from, to] = [-1, -1];
       node.setAttribute("aria-rowcount", rows.length + 1);
       node.setAttribute("aria-colcount", columns.length + 1);
-      const size = measure();
-      body.style.height = `${rows.length * ROW}px`;
-      const width = `${size.first + columns.length * size.cell}px`;
-      body.style.width = width;
-      head.style.width = width;
+      stretch(measure());
       schedule();
     },
     /** Write in the texts of questions that have come. */

@@ -45,6 +45,7 @@ function answersView({ run }) {
   let split = "";
   let shownFor = "";
   let found = null;
+  let shownFound = null;
   let foundFor = "";
   let toolsFor = "";
   let waiting = new Set();
@@ -152,6 +153,12 @@ function answersView({ run }) {
       make("a", { href: apiPath("export", { ...asked, ...some, format }), download: "" }, format.toUpperCase())));
   }
 
+  /** What the grid is drawn for. */
+  function keyOf(columns) {
+    const { open: _, ...filters } = here.asked;
+    return JSON.stringify([filters, split, columns]);
+  }
+
   async function showOpen() {
     const [id, question] = readList(here.asked.open);
     const prompt = grid.columns.find((each) => each.id === id || shortName(each) === id)
@@ -169,6 +176,14 @@ function answersView({ run }) {
   return {
     node,
     title: () => `Answers · ${run}`,
+    /** Follow a change of what is open, for which nothing has to be asked. */
+    redraw() {
+      const ids = grid.columns.map((prompt) => prompt.id);
+      const [id] = readList(here.asked.open);
+      if (!loaded || keyOf(ids) !== shownFor || found !== shownFound || (id && !ids.includes(id))) return false;
+      showOpen();
+      return true;
+    },
     async refresh(moved) {
       const fresh = await get(apiPath("run", { name: run }));
       const stale = fresh !== data;
@@ -185,9 +200,9 @@ function answersView({ run }) {
       const there = frozen ? data.prompts.filter((prompt) => next.prompts[prompt.id]) : data.prompts;
       const columns = chooseColumns(there, here.asked.prompts, split, readList(here.asked.open)[0]);
       await search(columns);
-      const { open: _, ...filters } = here.asked;
-      const now = JSON.stringify([filters, split, columns.map((prompt) => prompt.id)]);
-      if (stale || next !== loaded || now !== shownFor) {
+      const now = keyOf(columns.map((prompt) => prompt.id));
+      if (stale || next !== loaded || now !== shownFor || found !== shownFound) {
+        shownFound = found;
         loaded = next;
         shownFor = now;
         fill(columns);

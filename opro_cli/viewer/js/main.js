@@ -63,6 +63,7 @@ async function route() {
   document.title = `${visible(view.title())} · opro`;
   drawCrumbs();
   if (moved && document.activeElement !== document.body) main.focus({ preventScroll: true });
+  if (!moved && view.redraw?.()) return;
   await refresh(true);
 }
 
@@ -135,7 +136,6 @@ document.addEventListener("click", (event) => {
 
 byId("keys").addEventListener("click", () => help.showModal());
 addEventListener("hashchange", route);
-addEventListener("popstate", route);
 
 if (frozen) {
   const texts = new Map();

@@ -200,7 +200,7 @@ function runsView() {
     const source = JSON.stringify([row, picked.includes(row.run), inside]);
     const known = drawn.get(row.run);
     if (known?.source === source) return known.node;
-    const fresh = make("tr", { class: inside ? "cell" : null }, runCells(row, picked, pick));
+    const fresh = make("tr", { class: inside ? "cell" : null, "data-run": row.run }, runCells(row, picked, pick));
     drawn.set(row.run, { source, node: fresh });
     return fresh;
   }
@@ -234,12 +234,18 @@ function runsView() {
     }
     const nodes = [...groups].flatMap(([key, group]) =>
       key.startsWith("s") ? drawGroup(key.slice(1), group, picked, open) : group.map((row) => drawRow(row, picked, false)));
+    const focused = document.activeElement;
+    const kept = body.contains(focused) ? focused.closest("tr").dataset.run : undefined;
     // Nodes that stay where they are keep focus and selection.
     nodes.forEach((each, at) => {
       if (body.children[at] !== each) body.insertBefore(each, body.children[at] || null);
     });
     while (body.children.length > nodes.length) body.lastChild.remove();
-    const running = data.runs.filter((row) => row.status === "running").length;
+    if (kept !== undefined && !body.contains(focused)) {
+      const again = [...body.children].find((each) => each.dataset.run === kept);
+      again?.querySelector(focused.tagName === "INPUT" ? "input" : "a.open").focus();
+    }
+    const running = rows.filter((row) => row.status === "running").length;
     const words = rows.length === data.runs.length ? plural(rows.length, "run") : `${count(rows.length)} of ${plural(data.runs.length, "run")}`;
     const told = data.runs.length ? `${words}${running ? `, ${count(running)} running` : ""}` : "No run yet: `opro optimize` starts one.";
     if (summary.textContent !== told) summary.textContent = told;
@@ -255,6 +261,12 @@ function runsView() {
         make("button", { type: "button", class: "quiet", on: { click: () => change({ pick: "" }) } }, "choose none"),
       );
     }
+  }
+
+  function draw() {
+    drawTools();
+    drawHead();
+    drawRows();
   }
 
   async function drawTrend() {
@@ -276,10 +288,14 @@ function runsView() {
       const fresh = await get("api/runs");
       if (fresh === data && !moved) return;
       data = fresh;
-      drawTools();
-      drawHead();
-      drawRows();
+      draw();
       await drawTrend();
+    },
+    redraw() {
+      if (!data) return false;
+      draw();
+      drawTrend();
+      return true;
     },
     keys: {
       j: () => step(body.querySelectorAll("a.open, button.group"), 1),
