@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 from opro_cli.app.answers import build_evaluator, locate_answer
 from opro_cli.app.named_prompts import build_unscored_error
-from opro_cli.app.runs import SweepProgress, summarize_sweeps
 from opro_cli.app.session import read_present_settings
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, FirstReply
@@ -43,6 +42,7 @@ from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store import folders
 from opro_cli.store.opened_run import OpenedRun, Stamps, open_run, stamp_run
 from opro_cli.store.summary import build_row, read_run_summary
+from opro_cli.store.sweep_folder import read_sweep
 
 _MOST_OPEN = 8
 """Runs that are kept open: one of 400,000 answers takes some hundred megabytes."""
@@ -79,6 +79,10 @@ class FoundRun(NamedTuple):
     sweep: str | None
 
 
+class DamagedRun(OproError):
+    """A run cannot be read as it is now."""
+
+
 @dataclass(slots=True)
 class _Slot:
     """A run that may be open: one request at a time works on it."""
@@ -96,7 +100,7 @@ class RunsViewer:
     """The runs of a folder for the web view; its methods block, and may be called in any thread.
 
     All raise OproError: RunFolderError where there is no such run, UsageError for anything else
-    that was asked for and is not there, JournalError for a damaged run.
+    that was asked for and is not there, DamagedRun for a run that cannot be read.
     """
 
     def __init__(self, runs_dir: Path) -> None:
@@ -131,7 +135,7 @@ class RunsViewer:
         """Return what changes whenever the list of runs does."""
         found, sweeps = self._list_found(), folders.list_sweeps(self.runs_dir)
         stamps = [(run.name, stamp_run(run.folder)) for run in found]
-        changed = [(sweep / folders.SWEEP).stat().st_mtime_ns for sweep in sweeps]
+        changed = [(sweep.name, (sweep / folders.SWEEP).stat().st_mtime_ns) for sweep in sweeps]
         return _hash(stamps, changed)
 
     def stamp(self, names: Iterable[str]) -> str:
@@ -149,8 +153,16 @@ class RunsViewer:
     def list_runs(self) -> dict[str, Any]:
         """Return all runs and sweeps, and why some could not be read."""
         rows, unread = self._read_rows()
-        sweeps: list[SweepProgress] = summarize_sweeps(self.runs_dir, unread.append)
-        return {"runs": rows, "sweeps": [each._asdict() for each in sweeps], "unread": unread}
+        finished = Counter(row["sweep"] for row in rows if row["status"] == "finished")
+        sweeps = []
+        for folder in folders.list_sweeps(self.runs_dir):
+            try:
+                cells = len(read_sweep(folder).cells)
+            except OproError as error:
+                unread.append(f"left out: {error.message}")
+                continue
+            sweeps.append({"name": folder.name, "finished": finished[folder.name], "cells": cells})
+        return {"runs": rows, "sweeps": sweeps, "unread": unread}
 
     def list_trend(self, config: str) -> dict[str, Any]:
         """Return the runs of the config of this name, by date."""
@@ -204,7 +216,7 @@ class RunsViewer:
                 _update(slot, run.folder)
                 slot.stamps = stamps
             if slot.failure is not None:
-                raise slot.failure
+                raise DamagedRun(slot.failure.message, slot.failure.hint)
             yield slot
 
     def show_run(self, name: str) -> dict[str, Any]:
@@ -222,7 +234,7 @@ class RunsViewer:
             return {
                 "row": self._build_row(run, build_row(recorded, view.result)),
                 "html": slot.article,
-                "live": viewed.describe_live(recorded, _read_budget(run.folder)),
+                "live": _describe_live(recorded, run.folder),
                 "prompts": viewed.serialize_prompts(recorded),
                 "splits": {s: size for s, size in recorded.state.sizes.items() if size},
                 "labels": list(closed.labels) if closed else [],
@@ -360,12 +372,14 @@ def _get_run(slot: _Slot) -> RecordedRun:
     return _get_opened(slot).run
 
 
-def _read_budget(folder: Path) -> BudgetSettings:
-    """Return the ceilings that a session of now would have."""
-    try:
-        return read_present_settings(folder).budget
+def _describe_live(run: RecordedRun, folder: Path) -> dict[str, Any] | None:
+    if run.status != "running":
+        return None
+    try:  # a resume may have raised it
+        budget = read_present_settings(folder).budget
     except OproError:
-        return BudgetSettings()
+        budget = BudgetSettings()
+    return viewed.describe_live(run, budget)
 
 
 def _get_candidate(run: RecordedRun, prompt: str) -> Candidate:

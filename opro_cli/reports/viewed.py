@@ -130,13 +130,11 @@ def measure_answer(candidate: Candidate, splits: Sequence[Split]) -> dict[str, f
     }
 
 
-def describe_live(run: RecordedRun, budget: BudgetSettings) -> dict[str, Any] | None:
-    """Return how a run at work is getting on; None for one at rest.
+def describe_live(run: RecordedRun, budget: BudgetSettings) -> dict[str, Any]:
+    """Return how a run at work is getting on, under these ceilings.
 
     What is in flight is in no journal, so that nothing is said of it.
     """
-    if run.status != "running":
-        return None
     state, spend = run.state, serialize_spend(run.state)
     left, counted = estimate_time_left(state), spend["counted"]
     tokens = [counted["prompt_tokens"], counted["completion_tokens"]]

@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple, Union, get_args
 
@@ -29,8 +28,8 @@ from opro_cli.core.task.example import CUT, REFUSAL, Split, is_filtered
 from opro_cli.reports.answers import MARKS, NOT_ASKED
 from opro_cli.store.journal import build_damage_error, build_io_error, decode_event
 
-_BLOCK = 1 << 20
-"""Bytes that are decoded in one go: some hundredths of a second at most."""
+_BLOCK = 1 << 18
+"""Bytes that are decoded in one go: less than a hundredth of a second."""
 _SPECIAL = frozenset({*CUT, REFUSAL, "content_filter"})
 """Reasons to finish with which a reply was cut or refused, or may have been."""
 _RIGHT, _PARTLY, _WRONG, _UNREADABLE, _VALUED, _REFUSED = map(
@@ -172,54 +171,63 @@ class AnswerIndex:
 
     def _read_blocks(self, size: int) -> Iterator[tuple[int, bytes]]:
         """Yield whole lines, some at a time, and where they begin."""
-        start, rest = 0, b""
+        start = 0
         try:
             with self._journal.open("rb", buffering=0) as file:
-                while size > 0 and (data := file.read(min(size, _BLOCK))):
-                    size -= len(data)
-                    data = rest + data
-                    end = data.rfind(b"\n") + 1
-                    if end:
-                        yield start, data[:end]
-                    start, rest = start + end, data[end:]
+                while start < size and (block := file.read(min(size - start, _BLOCK))):
+                    end = block.rfind(b"\n") + 1
+                    while not end and (more := file.read(_BLOCK)):  # a line of megabytes
+                        block += more
+                        end = block.rfind(b"\n") + 1
+                    if not end:
+                        return
+                    yield start, block if end == len(block) else block[:end]
+                    start = file.seek(start + end)
         except OSError as error:
             raise build_io_error("read", self._journal, error) from error
 
     def _add_block(self, start: int, block: bytes) -> None:
-        lines = block.split(b"\n")[:-1]
+        """Add the events of whole lines; nearly all are answers that were neither cut nor refused.
+
+        For those nothing is called and no line is copied: there may be millions.
+        """
+        find, valued, at_mark = block.find, self._valued, 0
+        candidate = split = ""
+        column = _Column(bytearray(), array("q"))
+        for event in self._decode_block(block):
+            begin, at_mark = at_mark, find(b"\n", at_mark) + 1
+            if type(event) is _ShortAnswer:
+                reason, question, score = event.finish_reason, event.question, event.score
+                if event.candidate != candidate or event.split != split:
+                    candidate, split = event.candidate, event.split
+                    column = self._get_column(candidate, event.split)
+                is_plain = reason == "stop" or reason not in _SPECIAL
+                if is_plain and question not in column.before:
+                    column.at[question] = start + begin
+                    column.marks[question] = (
+                        _RIGHT
+                        if score == 1.0 and not valued
+                        else _WRONG
+                        if score == 0.0 and not valued
+                        else self._judge(score)
+                    )
+                    continue
+            if isinstance(event, _OWN):
+                self.add(decode_event(block[begin:at_mark]), start + begin)
+            elif event is not None:
+                self.add(event, start + begin)
+
+    def _decode_block(self, block: bytes) -> list[Any]:
+        """Return what each line holds, as shortly as can be; None for nothing of interest."""
         try:
             events = _build_decoder().decode_lines(block)
         except (ValueError, RecursionError):  # a lone surrogate, which msgspec refuses
             events = []
-        if len(events) != len(lines):  # that, or an empty line
-            events = list(map(self._decode_line, lines))
-        starts = accumulate((len(line) + 1 for line in lines), initial=start)
-        columns, valued = self._columns, self._valued
-        for place, line, event in zip(starts, lines, events, strict=False):
-            if type(event) is _ShortAnswer:  # nearly all: the others are no answers, or need more
-                reason, question = event.finish_reason, event.question
-                column = columns.get((event.candidate, event.split))
-                if column is not None and question not in column.before and reason not in _SPECIAL:
-                    score = event.score
-                    column.at[question] = place
-                    column.marks[question] = (
-                        _UNREADABLE
-                        if score is None
-                        else _VALUED
-                        if valued
-                        else _RIGHT
-                        if score == 1.0
-                        else _PARTLY
-                        if score > 0
-                        else _WRONG
-                    )
-                    continue
-            if isinstance(event, _OWN):
-                self._add(decode_event(line), place)
-            elif isinstance(event, Answered | FirstReply | Refused | Feedback):
-                self._add(event, place)
+        if len(events) == block.count(b"\n"):
+            return events
+        return list(map(self._decode_line, block.split(b"\n")[:-1]))  # or there are empty lines
 
-    def _decode_line(self, line: bytes) -> Any:
+    def _decode_line(self, line: bytes) -> Event | None:
         if not line or line.isspace():
             return None
         try:
@@ -227,12 +235,8 @@ class AnswerIndex:
         except MalformedEvent as error:
             raise build_damage_error(self._journal, 1, f"not an event of a run: {error}") from None
 
-    def add(self, event: Event, place: int) -> None:
-        """Add the event of the line that begins at `place`."""
-        if isinstance(event, Answered | FirstReply | Refused | Feedback):
-            self._add(event, place)
-
-    def _add(self, event: Event, place: int) -> None:
+    def add(self, event: Any, place: int) -> None:
+        """Add the event of the line that begins at `place`, if it is about an answer."""
         match event:
             case Answered():
                 self._add_answer(event, place)

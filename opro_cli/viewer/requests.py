@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.app.view import RunsViewer
+from opro_cli import __version__
+from opro_cli.app.view import DamagedRun, RunsViewer
 from opro_cli.errors import OproError, RunFolderError, UsageError
 
 SPLITS = ("train", "dev", "test")
@@ -99,13 +100,24 @@ def _drop_infinite(data: Any) -> Any:
     return data
 
 
-def refuse(error: OproError) -> Reply:
-    """Return a refusal: 404 for what is not there, 400 for a request that makes no sense."""
-    status = 404 if isinstance(error, RunFolderError) else 400
-    if not isinstance(error, UsageError):
-        status = 422
-    body = {"error": error.message, "hint": error.hint}
-    return Reply(encode_data(body), status=status)
+def refuse(error: Exception) -> Reply:
+    """Return a refusal.
+
+    404 is for no such run, 400 for a request that makes no sense, 422 for a damaged run, and 500
+    for a defect of opro.
+    """
+    if isinstance(error, OproError):
+        damaged = isinstance(error, DamagedRun) or not isinstance(error, UsageError)
+        missing = 404 if isinstance(error, RunFolderError) else 400
+        return _refuse(error.message, error.hint, 422 if damaged else missing)
+    if isinstance(error, OSError):  # a folder that is gone since it was found
+        return _refuse(f"cannot be read: {error.strerror or error}", "ask again", 422)
+    message = f"this is a defect in opro {__version__}: {error!r}"
+    return _refuse(message, "please report this", 500)
+
+
+def _refuse(message: str, hint: str | None, status: int) -> Reply:
+    return Reply(encode_data({"error": message, "hint": hint}), status=status)
 
 
 def _list_runs(viewer: RunsViewer, _: Query) -> Any:

@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from opro_cli.app.view import RunsViewer
-from opro_cli.errors import OproError, UsageError
+from opro_cli.errors import UsageError
 from opro_cli.render.html.assets import read_asset, read_page, read_script, read_style
 from opro_cli.viewer.requests import ADDRESSES, Query, Reply, answer, refuse, stamp
 
@@ -40,6 +40,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
+    "Server": "opro",
 }
 _ASSETS: Mapping[str, tuple[Callable[[], str], str]] = {
     "": (read_page, "text/html"),
@@ -86,10 +87,8 @@ class ViewServer:
         host = "::1" if host == "::" else host
         return f"http://{_quote_host(host)}:{self.port}/{self._token}/"
 
-    async def run(self, ready: Callable[[], None]) -> None:
-        """Serve until the process is told to stop; call `ready` once requests are answered."""
-        stopped = asyncio.Event()
-        loop = asyncio.get_running_loop()
+    async def run(self, stopped: asyncio.Event, ready: Callable[[], None]) -> None:
+        """Serve until `stopped` is set; call `ready` once requests are answered."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         runner = web.AppRunner(
@@ -98,8 +97,6 @@ class ViewServer:
         await runner.setup()
         try:
             await web.SockSite(runner, self._socket).start()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, stopped.set)
             ready()
             await stopped.wait()
         finally:
@@ -157,7 +154,7 @@ class ViewServer:
             if etag in request.headers.get("If-None-Match", ""):
                 return web.Response(status=304, headers={**_HEADERS, "ETag": etag})
             reply = await asyncio.to_thread(answer, self._viewer, name, query)
-        except OproError as error:
+        except Exception as error:  # noqa: BLE001 - the boundary: the page shows what it says
             return _respond(refuse(error))
         return _respond(reply, {"ETag": etag})
 
@@ -211,4 +208,12 @@ def serve(viewer: RunsViewer, host: str, port: int | None, ready: Callable[[str]
         UsageError: The port cannot be had.
     """
     server = ViewServer(viewer, host, port)
-    asyncio.run(server.run(lambda: ready(server.address)))
+    asyncio.run(_serve_until_told(server, ready))
+
+
+async def _serve_until_told(server: ViewServer, ready: Callable[[str], None]) -> None:
+    """Serve until one of the signals that ask a process to end."""
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await server.run(stopped, lambda: ready(server.address))
