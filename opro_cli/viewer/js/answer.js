@@ -89,8 +89,10 @@ function answerPanel(run, { close, step: stepBy, across }) {
       command = `opro show ${quote(`${run}@${shortName(prompt)}`)} --answers --split ${split}`;
       if (asked === key) return;
       asked = key;
+      content.setAttribute("aria-busy", "true");
       let nodes;
       if (sign === ".") {
+        content.removeAttribute("aria-busy");
         content.replaceChildren(make("p", { class: "note" }, "This question was not asked under this prompt."));
         return;
       }
@@ -100,6 +102,7 @@ function answerPanel(run, { close, step: stepBy, across }) {
         nodes = [problem(error)];
       }
       if (asked !== key) return; // somebody has gone on meanwhile
+      content.removeAttribute("aria-busy");
       content.replaceChildren(...nodes.flat(3).filter(Boolean));
       node.scrollTop = 0;
       announce(`${heading.textContent}: ${content.querySelector(".judged")?.textContent || "not there"}`);

@@ -28,7 +28,7 @@ function answersView({ run }) {
   const tools = make("div", { class: "tools", role: "search" });
   const summary = make("p", { class: "note", role: "status" });
   const exports = make("span", { class: "exports" });
-  let open = (question, prompt) => change({ open: `${encodeURIComponent(prompt.id)},${question}` }, true);
+  let open = (question, prompt) => change({ open: `${encodePart(prompt.id)},${question}` }, true);
   const grid = virtualGrid((question, prompt) => open(question, prompt));
   const panel = answerPanel(run, { close: shut, step: (by) => go(by, 0), across: (by) => go(0, by) });
   const empty = make("p", { class: "note", hidden: true }, "No question is left by these filters.");
@@ -58,7 +58,7 @@ function answersView({ run }) {
   function go(down, across) {
     if (!grid.at) return;
     grid.move(down, across);
-    if (here.asked.open) change({ open: `${encodeURIComponent(grid.at.prompt.id)},${grid.at.question}` });
+    if (here.asked.open) change({ open: `${encodePart(grid.at.prompt.id)},${grid.at.question}` });
   }
 
   /** Fetch the texts of questions on screen, in stretches, a few at a time. */

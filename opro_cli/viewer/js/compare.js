@@ -49,7 +49,7 @@ function compareView() {
 
   function flipList(title, sign, numbers, run, split, ids) {
     const shown = numbers.slice(0, 30).map((number) => make("li", null,
-      link({ view: "answers", run, asked: { split, prompts: writeList(ids), open: `${encodeURIComponent(ids.at(-1))},${number}` } }, null, make("span", { class: "unseen" }, `${split} question `), String(number))));
+      link({ view: "answers", run, asked: { split, prompts: writeList(ids), open: `${encodePart(ids.at(-1))},${number}` } }, null, make("span", { class: "unseen" }, `${split} question `), String(number))));
     return make("div", { class: "flip-list" }, make("h3", null, `${sign} ${count(numbers.length)} ${title}`),
       numbers.length ? make("ul", { class: "numbers" }, shown, numbers.length > 30 ? make("li", { class: "soft" }, `and ${count(numbers.length - 30)} more`) : null) : null);
   }

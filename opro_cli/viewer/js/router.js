@@ -10,6 +10,9 @@ function decodePart(part) {
   }
 }
 
+// Half a surrogate pair can be in no address.
+const encodePart = (text) => encodeURIComponent(text.replace(/\p{Cs}/gu, "\ufffd"));
+
 /** The view and its parameters that an address names; null for an anchor within a report. */
 function readAddress(hash) {
   if (hash !== "" && hash !== "#" && !hash.startsWith("#/")) return null;
@@ -27,7 +30,7 @@ function readAddress(hash) {
 }
 
 function writeAddress({ view, run, asked }) {
-  const path = { runs: "", report: "", compare: "compare" }[view] ?? `run/${encodeURIComponent(run)}`;
+  const path = { runs: "", report: "", compare: "compare" }[view] ?? `run/${encodePart(run)}`;
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(asked || {})) {
     if (value !== "" && value !== null && value !== undefined) query.set(key, value);
@@ -38,7 +41,7 @@ function writeAddress({ view, run, asked }) {
 
 // Lists in an address: "A@best,B@best"; a comma within an item is written %2C.
 const readList = (text) => (text ? text.split(",").map(decodePart) : []);
-const writeList = (items) => items.map((item) => item.replace(/[%,]/g, encodeURIComponent)).join(",");
+const writeList = (items) => items.map((item) => item.replace(/[%,]/g, encodePart)).join(",");
 
 let here = null;
 
