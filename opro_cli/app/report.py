@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opro_cli.app.frozen_answers import PAGE_BYTES, freeze_answers
-from opro_cli.errors import RunFolderError
+from opro_cli.errors import RunFolderError, UsageError
 from opro_cli.files import write_atomically
 from opro_cli.render.html.page import render_report
 from opro_cli.reports.recorded import RecordedRun, build_history
@@ -29,7 +29,14 @@ def report_on_runs(folders: Sequence[Path], output: Path | None) -> Path:
 
     Raises:
         RunFolderError, JournalError: A run cannot be read, or the page cannot be written.
+        UsageError: No page was named, and the file of its usual name is not one of opro's.
     """
+    several = output is None and len(folders) > 1
+    if several and Path(REPORT).exists() and not _is_own(Path(REPORT)):
+        raise UsageError(
+            f"{REPORT} is here already, and no page that opro wrote",
+            "name another with --output, or this one to replace it",
+        )
     page = output or (folders[0] / REPORT if len(folders) == 1 else Path(REPORT))
     write_report([read_run(folder) for folder in folders], page)
     return page
@@ -58,6 +65,15 @@ def write_sweep_report(report: SweepReport, page: Path) -> None:
     from opro_cli.render.html.sweep_page import render_sweep_report  # a run has no need of it
 
     _write(render_sweep_report(report), page)
+
+
+def _is_own(page: Path) -> bool:
+    """Return whether a page was written by opro, as its title says."""
+    try:
+        with page.open("rb") as file:
+            return b"opro report</title>" in file.read(20_000)
+    except OSError:
+        return False
 
 
 def _write(text: str, page: Path) -> None:

@@ -121,6 +121,16 @@ def printable(text: str, width: int | None = None) -> str:
     return "".join(shown)
 
 
+def link_text(text: str, address: str) -> str:
+    """Return a printable text as a link of terminals that know OSC 8; others show the text alone.
+
+    Args:
+        text: What is shown.
+        address: Where it leads, percent-encoded.
+    """
+    return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\"
+
+
 def printable_lines(text: str) -> list[str]:
     """Return the lines of a prompt that is shown in full.
 

@@ -42,6 +42,18 @@ def test_several_runs_make_one_page_here(opro: Opro, folder: Path) -> None:
     assert [each.one("h2").text for each in articles] == ["format-1", "format-2"]
 
 
+def test_a_file_of_somebody_else_is_not_replaced_unasked(opro: Opro, folder: Path) -> None:
+    for version in ("format-1", "format-2"):
+        shutil.copytree(RECORDED / version, folder / "runs" / version)
+    (folder / "report.html").write_text("my own")
+    said = opro("report", "format-1", "format-2")
+    assert (said.code, said.out) == (2, "")
+    assert "report.html is here already" in said.err
+    assert (folder / "report.html").read_text() == "my own"
+    assert opro("report", "format-1", "format-2", "-o", "report.html").code == 0
+    assert opro("report", "format-1", "format-2").code == 0  # its own it replaces
+
+
 def test_output_names_another_place(opro: Opro, folder: Path) -> None:
     shutil.copytree(RECORDED / "format-2", folder / "runs" / "r")
     (folder / "p.html").write_text("old")

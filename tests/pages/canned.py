@@ -44,7 +44,7 @@ class Canned:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
-        files = {
+        files: Mapping[str, tuple[Callable[[], str], str]] = {
             "": (read_page, "text/html"),
             "view.js": (read_script, "text/javascript"),
             "view.css": (read_style, "text/css"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 
 from opro_cli.render.html.markup import Markup, element, join, paragraphs
 from opro_cli.reports.text_diff import Fold, Piece, compare_words, fold_pieces
@@ -30,7 +30,12 @@ def _build_piece(piece: Piece | Fold, limit: int) -> Markup:
 
 
 def is_rewritten(before: str, after: str) -> bool:
-    """Return whether so little is shared that a diff word by word would be hard to read."""
-    pieces: Sequence[Piece] = compare_words(before, after)
-    shared = sum(len(piece.text.split()) for piece in pieces if piece.kind == "same")
-    return shared * 4 < max(len(before.split()), len(after.split()))
+    """Return whether so few words are shared that a diff would be hard to read."""
+    shared = sum(
+        _count(piece.text) for piece in compare_words(before, after) if piece.kind == "same"
+    )
+    return shared * 4 < max(_count(before), _count(after))
+
+
+def _count(text: str) -> int:
+    return len(re.findall(r"\w+", text))
