@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from opro_cli.app.answers import build_evaluator, locate_answer
 from opro_cli.app.named_prompts import build_unscored_error
-from opro_cli.app.session import read_present_settings
+from opro_cli.app.run_settings import read_present_settings
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, FirstReply
 from opro_cli.core.settings.settings import BudgetSettings
