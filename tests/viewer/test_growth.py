@@ -18,7 +18,7 @@ from opro_cli.core.run.events import Answered, Event, FirstReply, Refused, Sessi
 from opro_cli.errors import OproError
 from opro_cli.store import opened_run
 from opro_cli.store import replay as replaying
-from opro_cli.store.journal import FileJournal, encode_event
+from opro_cli.store.journal import FileJournal, decode_event, encode_event
 from opro_cli.store.opened_run import OpenedRun
 from opro_cli.store.run_folder import read_run
 from tests.core.histories import START
@@ -35,7 +35,7 @@ ID = make_candidate_id(START)
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The lines that are decoded for a state."""
     lines: list[bytes] = []
-    decode = replaying.decode_event
+    decode = decode_event
 
     def note(line: bytes) -> Event:
         lines.append(line)
