@@ -127,9 +127,9 @@ async def test_runs_are_sorted_filtered_and_searched(
 async def test_a_sweep_is_opened_and_its_cell_is_a_run(tab: Browser, home: str) -> None:
     await show(tab, home, "runs")
     await tab.point_at("button.group", click=True)
-    assert await tab.evaluate("document.querySelectorAll('tr.cell').length") == 2
+    assert await tab.evaluate("document.querySelectorAll('tr.swept').length") == 2
     assert await tab.evaluate("document.activeElement.ariaExpanded") == "true"
-    await tab.point_at("tr.cell a", click=True)
+    await tab.point_at("tr.swept a", click=True)
     await tab.until(READY["run"])
     assert await tab.evaluate("location.hash") == "#/run/grid%2Fa"
     await tab.open(f"{home}#/run/grid/a/answers", *WIDE)

@@ -152,7 +152,7 @@ def build_prompts(view: RunView) -> Markup | None:
     old, new = start["instruction"], best["instruction"]
     if view.is_problem or is_rewritten(old, new):
         return pair
-    title = f"What the {view.best_name} says otherwise"
+    title = f"From {view.start_name} to {view.best_name}"
     changed = element(
         "section", element("h3", title), build_diff(old, new, MOST_SHOWN), class_="changed"
     )

@@ -11,6 +11,7 @@ const JUDGED = {
 };
 const ROW = 30; // pixels
 const OVER = 6; // rows drawn beyond the edge
+const ROOM = 400; // pixels of a question that leave room for its gold answer
 const AT_ONCE = 60; // questions asked of the server together
 const TOP = 12; // prompts shown unless told otherwise
 
@@ -101,6 +102,10 @@ function virtualGrid(openCell) {
     return shared && text.length > shared ? bdi(`…${text.slice(shared, shared + 400)}`, 160) : bdi(text, 160);
   }
 
+  function addGold(label, { target }) {
+    label.append(make("small", { class: "gold" }, make("span", { class: "unseen" }, "gold: "), bdi(target, 40)));
+  }
+
   function drawCell(at, number, size) {
     const prompt = columns[at];
     const sign = grid.prompts[prompt.id]?.[number] || ".";
@@ -118,6 +123,7 @@ function virtualGrid(openCell) {
     const text = texts.get(number);
     const label = make("div", { role: "rowheader", class: "question", "aria-colindex": "1" },
       make("b", null, String(number)), " ", text ? question(text.input) : make("span", { class: "none" }, "…"));
+    if (text && size.first > ROOM) addGold(label, text);
     const line = make("div", { role: "row", class: "grid-row", "aria-rowindex": place + 2, "data-place": place }, label);
     for (let at = from; at < to; at++) line.append(drawCell(at, number, size));
     line.style.top = `${place * ROW}px`;
@@ -174,7 +180,8 @@ function virtualGrid(openCell) {
   }
 
   function drawHead(size) {
-    const corner = make("div", { role: "columnheader", class: "question corner", "aria-colindex": "1" }, "question");
+    const corner = make("div", { role: "columnheader", class: "question corner", "aria-colindex": "1" },
+      make("span", null, "question"), size.first > ROOM ? make("small", { class: "gold" }, "gold") : null);
     head.replaceChildren(corner);
     for (let at = from; at < to; at++) {
       const prompt = columns[at];
@@ -278,7 +285,10 @@ function virtualGrid(openCell) {
     write() {
       for (const [place, line] of drawn) {
         const text = texts.get(rows[place]);
-        if (text) line.firstChild.replaceChild(question(text.input), line.firstChild.lastChild);
+        if (!text) continue;
+        const label = line.firstChild;
+        label.replaceChildren(label.firstChild, " ", question(text.input));
+        if (width > ROOM) addGold(label, text);
       }
     },
   };

@@ -94,13 +94,13 @@ function runCells(row, picked, pick) {
 
 /** A chart of one config over time: the score of each run's winner, the last on the right. */
 function trendChart(points_) {
-  const [width, height] = [640, 140];
+  const [width, height] = [innerWidth < 700 ? 400 : 960, 160];
   const scored = points_.filter((point) => Number.isFinite(point.score));
   if (scored.length < 2) return make("p", { class: "note" }, "A trend takes two runs with a score.");
-  const scores = scored.map((point) => point.score);
+  const scores = scored.flatMap((point) => [point.score, ...(point.interval || [])]);
   let [low, high] = [Math.min(...scores), Math.max(...scores)];
   if (high - low < 0.1) [low, high] = [low - 0.05, high + 0.05];
-  const across = (at) => 48 + (at * (width - 64)) / (scored.length - 1);
+  const across = (at) => 48 + (at * (width - 80)) / (scored.length - 1);
   const down = (value) => 14 + ((high - value) / (high - low)) * (height - 40);
   const line = scored.map((point, at) => `${at ? "L" : "M"}${across(at).toFixed(1)} ${down(point.score).toFixed(1)}`);
   const dots = scored.map((point, at) => {
@@ -109,13 +109,16 @@ function trendChart(points_) {
     return make(
       "svg:a",
       { href: writeAddress({ view: "run", run: point.run }), "aria-label": label },
-      make("svg:circle", { cx: across(at), cy: down(point.score), r: 5, class: kind }, make("svg:title", null, label)),
+      make("svg:title", null, label),
+      point.interval ? make("svg:path", { class: "whisker", d: `M${across(at)} ${down(point.interval[0])}V${down(point.interval[1])}` }) : null,
+      make("svg:circle", { cx: across(at), cy: down(point.score), r: 5, class: kind }),
+      make("svg:text", { x: across(at) + 9, y: down(point.score) + 4, class: kind }, sign),
     );
   });
   const ticks = [low, high].map((value) => make("svg:text", { x: 42, y: down(value) + 4, class: "left" }, scoreText(value)));
   const ends = [
     make("svg:text", { x: 48, y: height - 6 }, when(scored[0].created)),
-    make("svg:text", { x: width - 16, y: height - 6, class: "left" }, when(scored.at(-1).created)),
+    make("svg:text", { x: width - 32, y: height - 6, class: "left" }, when(scored.at(-1).created)),
   ];
   const label = `Scores of the winners of ${scored.length} runs over time`;
   return make(
@@ -200,7 +203,7 @@ function runsView() {
     const source = JSON.stringify([row, picked.includes(row.run), inside]);
     const known = drawn.get(row.run);
     if (known?.source === source) return known.node;
-    const fresh = make("tr", { class: inside ? "cell" : null, "data-run": row.run }, runCells(row, picked, pick));
+    const fresh = make("tr", { class: inside ? "swept" : null, "data-run": row.run }, runCells(row, picked, pick));
     drawn.set(row.run, { source, node: fresh });
     return fresh;
   }
@@ -249,7 +252,7 @@ function runsView() {
     const words = rows.length === data.runs.length ? plural(rows.length, "run") : `${count(rows.length)} of ${plural(data.runs.length, "run")}`;
     const told = data.runs.length ? `${words}${running ? `, ${count(running)} running` : ""}` : "No run yet: `opro optimize` starts one.";
     if (summary.textContent !== told) summary.textContent = told;
-    left.replaceChildren(...(data.unread || []).map((why) => make("p", { class: "note" }, "left out: ", bdi(why, 400))));
+    left.replaceChildren(...(data.unread || []).map((why) => make("p", { class: "note" }, bdi(why, 400))));
     chosen.hidden = picked.length === 0;
     if (picked.length) {
       const prompts = writeList(picked.map((run) => `${run}@best`));
