@@ -55,7 +55,7 @@ async def test_only_what_is_seen_is_in_the_page(
     tab: Browser, home: str, canned: Canned, size: tuple[int, int]
 ) -> None:
     await tab.open(f"{home}#/run/sums-1/answers?prompts=all", *size)
-    await tab.until(COUNT.format(".grid-body .question bdi"))
+    await tab.until(COUNT.format(".grid-body .question > bdi"))
     grid = "document.querySelector('.grid')"
     assert await tab.evaluate(f"{grid}.ariaRowCount") == str(QUESTIONS + 1)
     assert await tab.evaluate(f"{grid}.ariaColCount") == str(PROMPTS + 1)
@@ -71,7 +71,7 @@ async def test_only_what_is_seen_is_in_the_page(
     assert heads[-1] == "57.7"
     last = "[...document.querySelectorAll('.grid-body .grid-row')].at(-1).lastChild.textContent"
     assert await tab.evaluate(last) == "✗"
-    await tab.until(COUNT.format(".grid-body .question bdi") + f" === {len(numbers)}")
+    await tab.until(COUNT.format(".grid-body .question > bdi") + f" === {len(numbers)}")
     asked = [path for path in canned.asked if "questions" in path]
     assert len(asked) < 20  # not every stretch that was scrolled past, and none twice
     assert len(asked) == len(set(asked))
@@ -79,7 +79,7 @@ async def test_only_what_is_seen_is_in_the_page(
 
 async def test_keys_reach_the_far_corner_and_a_filter_leaves_few(tab: Browser, home: str) -> None:
     await tab.open(f"{home}#/run/sums-1/answers?prompts=all", 1280, 900)
-    await tab.until(COUNT.format(".grid-body .question bdi"))
+    await tab.until(COUNT.format(".grid-body .question > bdi"))
     await tab.evaluate("document.querySelector('.grid').focus()")
     for key in ("End", "PageDown", "j", "k", "PageDown"):
         await tab.press(key)

@@ -130,6 +130,16 @@ function virtualGrid(openCell) {
     return line;
   }
 
+  /** Give a row the cells of the columns that are seen now, and keep those that still are. */
+  function shift(line, number, [before, behind], size) {
+    for (const cell of [...line.children].slice(1)) {
+      if (cell.dataset.at < from || cell.dataset.at >= to) cell.remove();
+    }
+    const first = line.children[1] || null;
+    for (let at = from; at < Math.min(to, before); at++) line.insertBefore(drawCell(at, number, size), first);
+    for (let at = Math.max(from, behind); at < to; at++) line.append(drawCell(at, number, size));
+  }
+
   function mark() {
     for (const cell of node.querySelectorAll(".on")) cell.classList.remove("on");
     const line = drawn.get(row);
@@ -150,9 +160,11 @@ function virtualGrid(openCell) {
     const left = Math.max(0, Math.floor(node.scrollLeft / size.cell) - 1);
     const right = Math.min(columns.length, Math.ceil((node.scrollLeft + wide) / size.cell) + 1);
     if (left !== from || right !== to || size.first !== width) {
+      const kept = from >= 0 && size.first === width ? [from, to] : null;
       [from, to, width] = [left, right, size.first];
       stretch(size);
-      clear();
+      if (kept) for (const [place, line] of drawn) shift(line, rows[place], kept, size);
+      else clear();
       drawHead(size);
     }
     const top = Math.max(0, Math.floor(node.scrollTop / ROW) - OVER);
