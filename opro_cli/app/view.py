@@ -45,7 +45,7 @@ from opro_cli.store.summary import build_row, read_run_summary
 from opro_cli.store.sweep_folder import read_sweep
 
 _MOST_OPEN = 8
-"""Runs that are kept open: one of 400,000 answers takes some hundred megabytes."""
+"""Runs at rest that are kept open: one of 400,000 answers takes some hundred megabytes."""
 _REST = 20.0
 """Times as long as a report takes to build, it is shown before it is built again."""
 MOST_SEARCHED = 24
@@ -94,6 +94,11 @@ class _Slot:
     article: str = ""
     article_stamps: Stamps | None = None
     next_article: float = 0.0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a process was at work on it, so that it will be asked for again and again."""
+        return self.opened is not None and self.opened.run.status == "running"
 
 
 class RunsViewer:
@@ -208,8 +213,9 @@ class RunsViewer:
         with self._slots_lock:
             slot = self._slots.setdefault(run.folder, _Slot())
             self._slots.move_to_end(run.folder)
-            while len(self._slots) > _MOST_OPEN:
-                self._slots.popitem(last=False)
+            at_rest = [folder for folder, other in self._slots.items() if not other.is_live]
+            for folder in at_rest[:-_MOST_OPEN]:
+                del self._slots[folder]
         with slot.lock:
             stamps = stamp_run(run.folder)
             if slot.stamps != stamps:
@@ -226,10 +232,10 @@ class RunsViewer:
             recorded = _get_run(slot)
             began = time.monotonic()
             view = build_view(recorded, "run", _get_opened(slot).history)
-            if slot.article_stamps != slot.stamps and began >= slot.next_article:
+            is_due = recorded.status != "running" or began >= slot.next_article
+            if slot.article_stamps != slot.stamps and is_due:
                 slot.article, slot.article_stamps = build_article(view), slot.stamps
-                took = time.monotonic() - began
-                slot.next_article = began + (_REST * took if recorded.status == "running" else 0)
+                slot.next_article = began + _REST * (time.monotonic() - began)
             closed = find_labels(recorded)
             return {
                 "row": self._build_row(run, build_row(recorded, view.result)),
@@ -310,11 +316,12 @@ class RunsViewer:
         write = viewed.format_csv if form == "csv" else viewed.format_jsonl
         with self._open(run) as slot:
             opened = _get_opened(slot)
+            chosen = [_get_candidate(opened.run, prompt) for prompt in prompts]
             asked = range(opened.run.state.sizes[split]) if questions is None else questions
             answers = (
                 _read_answer(opened, run.name, candidate, split, question, None)
                 for question in asked
-                for candidate in [_get_candidate(opened.run, prompt) for prompt in prompts]
+                for candidate in chosen
                 if question in candidate.answers[split].by_question
             )
             return write(answers).encode("utf-8", "replace")
@@ -351,7 +358,7 @@ def _hash(*parts: object) -> str:
 
 def _update(slot: _Slot, folder: Path) -> None:
     """Open a run, or take what was written since; keep why that is not possible."""
-    opened, slot.opened, slot.failure = slot.opened, None, None
+    opened, slot.opened, slot.failure, slot.stamps = slot.opened, None, None, None
     try:
         if opened is None or opened.is_outdated:
             opened = open_run(folder)

@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from opro_cli import files
+from opro_cli.app import view
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered, Event, FirstReply, Refused, SessionStarted
 from opro_cli.errors import OproError
@@ -311,3 +312,40 @@ def test_an_index_of_a_journal_that_was_changed_says_so(runs: Path) -> None:
     journal.write_bytes(b" " * 40 + journal.read_bytes())
     with pytest.raises(OproError, match="not the event that stood at byte"):
         run.index.read_events(start, "train", 0)
+
+
+async def test_the_report_of_a_run_at_work_is_built_less_often_and_at_its_end(
+    page: Page, journal: FileJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "_REST", 1e9)
+    first = (await page.get("run?name=new"))["html"]
+    journal.append(answered(START, 1))
+    second = await page.get("run?name=new")
+    assert second["html"] == first
+    assert second["row"]["calls"] == 1
+    journal.close()
+    last = (await page.get("run?name=new"))["html"]
+    assert "(running)" in first
+    assert "(killed)" in last
+
+
+async def test_runs_at_work_stay_open_however_many_there_are(
+    page: Page, journal: FileJournal, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "_MOST_OPEN", 2)
+    others = []
+    for number in range(4):
+        folder = new_run(page.runs).rename(page.runs / f"other-{number}")
+        others.append(FileJournal(folder / "events.jsonl"))
+        others[-1].append(SessionStarted(1.0, 4711, "0.1.0"))
+    assert len((await page.get("runs"))["runs"]) == 5
+    assert len(decoded) == 5
+    journal.append(answered(START, 1))
+    await page.get("runs")
+    assert len(decoded) == 6
+    for other in others:
+        other.close()
+    names = [f"other-{number}" for number in range(4)]
+    for name in names * 2:
+        await page.get(f"run?name={name}")
+    assert len(decoded) > 6
