@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,9 @@ PAGE_BYTES = 1_500_000
 """Of answers in a page, which is to be sent on: the more runs, the less of each."""
 _MOST_TEXT = 20_000
 """Characters of a single text."""
+MOST_ANSWERS = 1_500
+"""Reading them takes a few seconds at the end of a run."""
+_KNOWN = frozenset({"run", "prompt", "split", "question", "rounds", "read_each"})
 _ENOUGH = 3
 """Answers in a row that find no room before no further one is tried."""
 
@@ -50,23 +54,34 @@ def freeze_answers(run: RecordedRun, room: int = PAGE_BYTES) -> dict[str, Any]:
     wanted = list(_list_wanted(pair))
     if not wanted or (run.settings.get("task") or {}).get("problem"):
         return {}
-    folder = Path(run.folder)
-    viewer = RunsViewer(folder.parent)
+    viewer, name = RunsViewer(Path(run.folder).parent), Path(run.folder).name
     try:
         frozen: dict[str, Any] = {
-            split: _freeze_grid(viewer, folder.name, split, pair)
+            split: _freeze_grid(viewer, name, split, pair)
             for split in SPLITS
             if run.state.sizes[split]
         }
     except OproError:  # the page does without what cannot be read again
         return {}
+    taken = 0
+    with suppress(OproError):
+        taken = _fill(frozen, wanted, viewer.read_answers(name, wanted[:MOST_ANSWERS]), room)
+    return {**frozen, "note": _describe_rest(len(wanted), taken)}
+
+
+def _fill(
+    frozen: dict[str, Any],
+    wanted: Sequence[_Wanted],
+    answers: Iterator[Mapping[str, Any]],
+    room: int,
+) -> int:
+    """Add answers with their questions while there is room; return how many found some."""
     left = room - len(json.dumps(frozen))
     taken = missed = 0
-    for each in wanted:
+    for each, given in zip(wanted, answers, strict=False):
         if missed >= _ENOUGH:
             break
-        part = frozen[each.split]
-        answer = _read(viewer, folder.name, each)
+        part, answer = frozen[each.split], _shorten(given)
         question = {"input": answer.pop("input"), "target": answer.pop("target")}
         size = len(json.dumps(answer)) + len(json.dumps(question))
         if size > left:
@@ -77,7 +92,7 @@ def freeze_answers(run: RecordedRun, room: int = PAGE_BYTES) -> dict[str, Any]:
         taken += 1
         part["questions"][str(each.question)] = question
         part["answers"].setdefault(each.candidate, {})[str(each.question)] = answer
-    return {**frozen, "note": _describe_rest(len(wanted), taken)}
+    return taken
 
 
 def _list_wanted(pair: Sequence[Candidate]) -> Iterator[_Wanted]:
@@ -104,11 +119,9 @@ def _freeze_grid(
     return {"grid": {"size": grid["size"], "prompts": marks}, "questions": {}, "answers": {}}
 
 
-def _read(viewer: RunsViewer, name: str, wanted: _Wanted) -> dict[str, Any]:
+def _shorten(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return an answer without what the page knows already, its texts cut where they are long."""
-    answer = viewer.read_answer(name, wanted.split, wanted.question, wanted.candidate)
-    for key in ("run", "prompt", "split", "question", "rounds", "read_each"):
-        answer.pop(key, None)
+    answer = {key: value for key, value in given.items() if key not in _KNOWN}
     place = answer["read_from"]
     if place and place[1] > _MOST_TEXT:
         answer["read_from"] = None

@@ -295,6 +295,21 @@ class RunsViewer:
             evaluator = build_evaluator(opened.run, _KeptReplies(opened))
             return _read_answer(opened, run.name, candidate, split, question, evaluator)
 
+    def read_answers(
+        self, name: str, wanted: Iterable[tuple[Split, int, str]]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield answers as `read_answer` returns them: of a split, to a question, under a prompt.
+
+        The run is held open until the last is taken, or the iterator is closed.
+        """
+        run = self.find(name)
+        with self._open(run) as slot:
+            opened = _get_opened(slot)
+            evaluator = build_evaluator(opened.run, _KeptReplies(opened))
+            for split, question, prompt in wanted:
+                candidate = _get_candidate(opened.run, prompt)
+                yield _read_answer(opened, run.name, candidate, split, question, evaluator)
+
     def export(
         self,
         name: str,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.pages.canned import AXE, LIVE, Canned, article, run_data
+from tests.pages.canned import AXE, LIVE, Canned, article, prompt, run_data
 from tests.reports.html.browser import CHROMIUM, Browser
 
 pytestmark = [
@@ -348,3 +348,26 @@ async def test_paper_and_those_who_want_no_motion(tab: Browser, home: str, canne
     await tab.call("Emulation.setEmulatedMedia", media="print")
     hidden = "[...document.querySelectorAll('.tabs, .top, .copy')].every(e => !e.offsetParent)"
     assert await tab.evaluate(hidden)
+
+
+async def test_a_click_copies_the_winner_and_the_command_to_get_it(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    best = prompt("2.1", "Think.\nTwice \u202e.", id="c1", is_best=True)
+    html = article().replace('data-prompt="', 'data-prompt="c1" data-was="', 1)
+    canned.answers["run"] = lambda _: run_data(prompts=[best], html=html)
+    await show(tab, home, "run")
+    await tab.evaluate(
+        "window.copied = []; Object.defineProperty(navigator, 'clipboard', {value: "
+        "{writeText: async (text) => { window.copied.push(text); }}, configurable: true});"
+    )
+    buttons = "document.querySelector('[data-prompt=c1]').querySelectorAll('button.copy')"
+    for number in (0, 2):
+        await tab.evaluate(f"{buttons}[{number}].click()")
+    # As it was sent, not as it is shown.
+    assert await tab.evaluate("window.copied") == [
+        "Think.\nTwice \u202e.",
+        "opro prompt sums-1@2.1",
+    ]
+    await tab.until(f"{buttons}[0].textContent === '✓ copied'")
+    assert await tab.evaluate("document.getElementById('said').textContent") == "✓ copied"

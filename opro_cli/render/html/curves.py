@@ -297,9 +297,11 @@ def build_spend(view: RunView) -> Markup:
     cost = ", cost unknown" if usd is None else f" for {format_money(usd)}"
     sentence = f"{formats.pluralize(spend['calls'], 'call')}{cost}"
     if unmetered := formats.format_unmetered(spend["uncounted"]):
-        sentence += f", {unmetered},"
+        sentence += f", {unmetered}"
     if seconds is not None:
-        sentence += f" in {_format_duration(seconds)} at work; pauses between sessions do not count"
+        comma = "," if usd is None or unmetered else ""
+        duration = _format_duration(seconds)
+        sentence += f"{comma} in {duration} at work; pauses between sessions do not count"
     curve = _draw_spend("calls", history, lambda point: point.calls, _format_count)
     chart = element("div", curve, class_="small") if curve else None
     notes = map(note, list_request_notes(view.result, ("prompts_cut", "refused")))
