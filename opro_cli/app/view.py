@@ -8,22 +8,22 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from opro_cli.app.answers import build_evaluator, locate_answer
 from opro_cli.app.named_prompts import build_unscored_error
+from opro_cli.app.open_runs import FoundRun, OpenRuns
 from opro_cli.app.run_settings import read_present_settings
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, FirstReply
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.core.task.example import Example, Message, Split
 from opro_cli.core.task.prompt import build_second_round
-from opro_cli.errors import OproError, RunError, RunFolderError, UsageError
+from opro_cli.errors import OproError, RunError, UsageError
 from opro_cli.evaluators import ModelEvaluator
 from opro_cli.render.diff import summarize_diff
 from opro_cli.render.html.page import build_article
@@ -31,74 +31,22 @@ from opro_cli.render.html.view import build_view
 from opro_cli.reports import viewed
 from opro_cli.reports.answers import build_answer
 from opro_cli.reports.comparison import (
-    BEST,
-    PromptSelector,
     compare_prompts,
-    parse_selector,
     select_prompt,
 )
 from opro_cli.reports.labels import find_labels
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store import folders
-from opro_cli.store.opened_run import OpenedRun, Stamps, open_run, stamp_run
+from opro_cli.store.opened_run import OpenedRun, Stamps, stamp_run
 from opro_cli.store.summary import build_row, read_run_summary
 from opro_cli.store.sweep_folder import read_sweep
 
-_MOST_OPEN = 8
-"""Runs at rest that are kept open: one of 400,000 answers takes some hundred megabytes."""
 _REST = 20.0
 """Times as long as a report takes to build, it is shown before it is built again."""
 MOST_SEARCHED = 24
 """Prompts whose replies a search goes through."""
 MOST_LISTED = 1000
 """Questions of a list."""
-
-
-def locate_run(folder: Path, runs_dir: Path) -> tuple[Path, str]:
-    """Return the folder of runs to show a run in, and its name there: RUN, or SWEEP/CELL.
-
-    That is `runs_dir` where the run is in it, and else the folder that it lies in.
-    """
-    whole = folder.resolve()
-    parent = whole.parent.parent if folders.is_sweep(whole.parent) else whole.parent
-    name = whole.relative_to(parent).as_posix()
-    here = runs_dir / name
-    return (runs_dir if here.exists() and here.samefile(whole) else parent), name
-
-
-class FoundRun(NamedTuple):
-    """A run of the folder.
-
-    Attributes:
-        name: By which it is asked for; SWEEP/CELL for a cell.
-        sweep: The folder of its sweep, None for a run of its own.
-    """
-
-    name: str
-    folder: Path
-    sweep: str | None
-
-
-class DamagedRun(OproError):
-    """A run cannot be read as it is now."""
-
-
-@dataclass(slots=True)
-class _Slot:
-    """A run that may be open: one request at a time works on it."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    stamps: Stamps | None = None
-    opened: OpenedRun | None = None
-    failure: OproError | None = None
-    article: str = ""
-    article_stamps: Stamps | None = None
-    next_article: float = 0.0
-
-    @property
-    def is_live(self) -> bool:
-        """Whether a process was at work on it, so that it will be asked for again and again."""
-        return self.opened is not None and self.opened.run.status == "running"
 
 
 class RunsViewer:
@@ -110,50 +58,21 @@ class RunsViewer:
 
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = runs_dir
-        self._slots: OrderedDict[Path, _Slot] = OrderedDict()
-        self._slots_lock = threading.Lock()
+        self._runs = OpenRuns(runs_dir)
         self._rows: dict[Path, tuple[Stamps, dict[str, Any] | str]] = {}
         self._rows_lock = threading.Lock()
 
-    def find(self, name: str) -> FoundRun:
-        """Return the run that a name means."""
-        folder = folders.find_run_within(self.runs_dir, name)
-        sweep = folder.parent.name if "/" in name else None
-        return FoundRun(f"{sweep}/{folder.name}" if sweep else folder.name, folder, sweep)
-
-    def find_prompt(self, name: str) -> tuple[FoundRun, PromptSelector]:
-        """Return the run and the prompt that RUN or RUN@2.1 means."""
-        run, at, suffix = name.rpartition("@")
-        try:
-            return self.find(name), BEST
-        except RunFolderError:
-            if not at:
-                raise
-        selector = parse_selector(suffix)
-        if selector is None:
-            raise UsageError(
-                f"not a prompt: {name!r:.80}", "name RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER"
-            )
-        return self.find(run), selector
-
     def stamp_list(self) -> str:
         """Return what changes whenever the list of runs does."""
-        found, sweeps = self._list_found(), folders.list_sweeps(self.runs_dir)
+        found, sweeps = self._runs.list_all(), folders.list_sweeps(self.runs_dir)
         stamps = [(run.name, stamp_run(run.folder)) for run in found]
         changed = [(sweep.name, (sweep / folders.SWEEP).stat().st_mtime_ns) for sweep in sweeps]
         return _hash(stamps, changed)
 
     def stamp(self, names: Iterable[str]) -> str:
         """Return what changes whenever anything about these runs, or their prompts, does."""
-        found = [self.find_prompt(name)[0] for name in names]
+        found = [self._runs.find_prompt(name)[0] for name in names]
         return _hash([(run.name, stamp_run(run.folder)) for run in found])
-
-    def _list_found(self) -> list[FoundRun]:
-        runs = [FoundRun(run.name, run, None) for run in folders.list_runs(self.runs_dir)]
-        for sweep in folders.list_sweeps(self.runs_dir):
-            cells = folders.list_runs(sweep)
-            runs += [FoundRun(f"{sweep.name}/{cell.name}", cell, sweep.name) for cell in cells]
-        return runs
 
     def list_runs(self) -> dict[str, Any]:
         """Return all runs and sweeps, and why some could not be read."""
@@ -176,7 +95,7 @@ class RunsViewer:
     def _read_rows(self) -> tuple[list[dict[str, Any]], list[str]]:
         rows, unread = [], []
         with self._rows_lock:
-            for run in self._list_found():
+            for run in self._runs.list_all():
                 row = self._read_row(run)
                 if isinstance(row, str):
                     unread.append(row)
@@ -193,8 +112,8 @@ class RunsViewer:
         row: dict[str, Any] | str
         try:
             if folders.is_locked(run.folder / "events.jsonl"):
-                with self._open(run) as slot:
-                    row = self._build_row(run, build_row(_get_run(slot), {}))
+                with self._runs.open(run) as slot:
+                    row = self._build_row(run, build_row(slot.run.run, {}))
             else:
                 row = self._build_row(run, read_run_summary(run.folder))
         except OproError as error:
@@ -207,31 +126,13 @@ class RunsViewer:
         tags = folders.read_tags(run.folder)
         return viewed.build_row(row, name=run.name, sweep=run.sweep, tags=tags)
 
-    @contextmanager
-    def _open(self, run: FoundRun) -> Iterator[_Slot]:
-        """Have a run to oneself, as it is now."""
-        with self._slots_lock:
-            slot = self._slots.setdefault(run.folder, _Slot())
-            self._slots.move_to_end(run.folder)
-            at_rest = [folder for folder, other in self._slots.items() if not other.is_live]
-            for folder in at_rest[:-_MOST_OPEN]:
-                del self._slots[folder]
-        with slot.lock:
-            stamps = stamp_run(run.folder)
-            if slot.stamps != stamps:
-                _update(slot, run.folder)
-                slot.stamps = stamps
-            if slot.failure is not None:
-                raise DamagedRun(slot.failure.message, slot.failure.hint)
-            yield slot
-
     def show_run(self, name: str) -> dict[str, Any]:
         """Return a run with its report and its prompts."""
-        run = self.find(name)
-        with self._open(run) as slot:
-            recorded = _get_run(slot)
+        run = self._runs.find(name)
+        with self._runs.open(run) as slot:
+            recorded = slot.run.run
             began = time.monotonic()
-            view = build_view(recorded, "run", _get_opened(slot).history)
+            view = build_view(recorded, "run", slot.run.history)
             is_due = recorded.status != "running" or began >= slot.next_article
             if slot.article_stamps != slot.stamps and is_due:
                 slot.article, slot.article_stamps = build_article(view), slot.stamps
@@ -249,16 +150,16 @@ class RunsViewer:
 
     def build_grid(self, name: str, split: Split) -> dict[str, Any]:
         """Return a letter for each question of a split under each prompt."""
-        with self._open(self.find(name)) as slot:
-            state, index = _get_run(slot).state, _get_opened(slot).index
+        with self._runs.open(self._runs.find(name)) as slot:
+            state, index = slot.run.run.state, slot.run.index
             ids = [*state.candidates, *(id for id in state.baselines if id not in state.candidates)]
             marks = {id: index.get_marks(id, split) for id in ids}
             return {"size": state.sizes[split], "prompts": marks}
 
     def list_questions(self, name: str, split: Split, begin: int, end: int) -> dict[str, Any]:
         """Return the questions of a split from `begin` to before `end`."""
-        with self._open(self.find(name)) as slot:
-            examples = _get_run(slot).examples[split]
+        with self._runs.open(self._runs.find(name)) as slot:
+            examples = slot.run.run.examples[split]
             numbers = range(max(0, begin), min(end, len(examples), begin + MOST_LISTED))
             rows = [viewed.serialize_question(examples[number], number) for number in numbers]
             return {"questions": rows}
@@ -277,8 +178,8 @@ class RunsViewer:
                 f"the replies under {len(prompts)} prompts are too many to search",
                 f"choose {MOST_SEARCHED} at most",
             )
-        with self._open(self.find(name)) as slot:
-            opened, wanted = _get_opened(slot), text.casefold()
+        with self._runs.open(self._runs.find(name)) as slot:
+            opened, wanted = slot.run, text.casefold()
             found = []
             for number, example in enumerate(opened.run.examples[split]):
                 texts = _list_texts(opened, prompts, split, number, example)
@@ -288,9 +189,9 @@ class RunsViewer:
 
     def read_answer(self, name: str, split: Split, question: int, prompt: str) -> dict[str, Any]:
         """Return one answer with its whole exchange."""
-        run = self.find(name)
-        with self._open(run) as slot:
-            opened = _get_opened(slot)
+        run = self._runs.find(name)
+        with self._runs.open(run) as slot:
+            opened = slot.run
             candidate = _get_candidate(opened.run, prompt)
             evaluator = build_evaluator(opened.run, _KeptReplies(opened))
             return _read_answer(opened, run.name, candidate, split, question, evaluator)
@@ -302,9 +203,9 @@ class RunsViewer:
 
         The run is held open until the last is taken, or the iterator is closed.
         """
-        run = self.find(name)
-        with self._open(run) as slot:
-            opened = _get_opened(slot)
+        run = self._runs.find(name)
+        with self._runs.open(run) as slot:
+            opened = slot.run
             evaluator = build_evaluator(opened.run, _KeptReplies(opened))
             for split, question, prompt in wanted:
                 candidate = _get_candidate(opened.run, prompt)
@@ -327,10 +228,10 @@ class RunsViewer:
             questions: Their numbers; None for all.
             form: "csv" or "jsonl".
         """
-        run = self.find(name)
+        run = self._runs.find(name)
         write = viewed.format_csv if form == "csv" else viewed.format_jsonl
-        with self._open(run) as slot:
-            opened = _get_opened(slot)
+        with self._runs.open(run) as slot:
+            opened = slot.run
             chosen = [_get_candidate(opened.run, prompt) for prompt in prompts]
             asked = range(opened.run.state.sizes[split]) if questions is None else questions
             answers = (
@@ -345,10 +246,10 @@ class RunsViewer:
         """Return prompts (RUN or RUN@2.1) compared with the first."""
         if len(names) < 2:
             raise UsageError("one prompt is not enough to compare", "name two, or more")
-        found = [self.find_prompt(name) for name in names]
+        found = [self._runs.find_prompt(name) for name in names]
         with ExitStack() as stack:
             opened = {
-                run.folder: _get_run(stack.enter_context(self._open(run)))
+                run.folder: stack.enter_context(self._runs.open(run)).run.run
                 for run in sorted({run for run, _ in found})  # in one order, so that none waits
             }
             chosen = [select_prompt(opened[run.folder], selector) for run, selector in found]
@@ -369,29 +270,6 @@ class RunsViewer:
 
 def _hash(*parts: object) -> str:
     return hashlib.blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-
-
-def _update(slot: _Slot, folder: Path) -> None:
-    """Open a run, or take what was written since; keep why that is not possible."""
-    opened, slot.opened, slot.failure, slot.stamps = slot.opened, None, None, None
-    try:
-        if opened is None or opened.is_outdated:
-            opened = open_run(folder)
-        else:
-            opened.refresh()
-        slot.opened = opened
-    except OproError as error:
-        slot.failure = error
-
-
-def _get_opened(slot: _Slot) -> OpenedRun:
-    if slot.opened is None:
-        raise AssertionError("a run is open while it is worked on")
-    return slot.opened
-
-
-def _get_run(slot: _Slot) -> RecordedRun:
-    return _get_opened(slot).run
 
 
 def _describe_live(run: RecordedRun, folder: Path) -> dict[str, Any] | None:

@@ -40,7 +40,8 @@ def view(
       opro view quickstart
       opro view --no-open --port 8000
     """
-    from opro_cli.app.view import RunsViewer, locate_run
+    from opro_cli.app.open_runs import locate_run
+    from opro_cli.app.view import RunsViewer
     from opro_cli.viewer.server import is_loopback, serve
 
     fragment = ""

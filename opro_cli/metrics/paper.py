@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
@@ -29,7 +29,12 @@ class SecondRound:
         """Grade the whole sentence with the inner metric; an empty reply is unreadable."""
         if not reply.strip():
             return UNREADABLE
-        return self.metric.grade(f"{FINAL_ANSWER_CUE} {reply}", example, prompt)
+        beginning = f"{FINAL_ANSWER_CUE} "
+        grade = self.metric.grade(beginning + reply, example, prompt)
+        if grade.span is None:
+            return grade
+        start, end = (max(0, place - len(beginning)) for place in grade.span)
+        return replace(grade, span=(start, end) if end else None)
 
 
 PaperKind = Literal["number", "choice", "boolean", "text"]

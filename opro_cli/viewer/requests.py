@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from opro_cli import __version__
-from opro_cli.app.view import DamagedRun, RunsViewer
+from opro_cli.app.open_runs import DamagedRun
+from opro_cli.app.view import RunsViewer
 from opro_cli.errors import OproError, RunFolderError, UsageError
 
 SPLITS = ("train", "dev", "test")

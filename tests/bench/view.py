@@ -9,6 +9,7 @@ answer, and all again while nothing changed. Then it lists 300 short runs that h
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -33,17 +34,23 @@ RECORDED = Path(__file__).parents[1] / "run_folders" / "format-4"
 
 
 @contextmanager
-def viewing(runs_dir: Path) -> Iterator[str]:
-    """The address of a server of its own."""
+def viewing(runs_dir: Path) -> Iterator[tuple[str, int]]:
+    """The address of a server of its own, and its process."""
     command = [sys.executable, "-m", "opro_cli", "view", "--no-open", "--port", "0"]
     with subprocess.Popen(
         [*command, "--runs-dir", str(runs_dir)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as server:
         assert server.stdout
         try:
-            yield server.stdout.readline().decode().strip()
+            yield server.stdout.readline().decode().strip(), server.pid
         finally:
             server.terminate()
+
+
+def busy(process: int) -> float:
+    """The seconds of a core that a process has had (Linux): other work here does not count."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def ask(address: str, etag: str = "") -> tuple[float, bytes, str]:
@@ -63,14 +70,16 @@ def ask(address: str, etag: str = "") -> tuple[float, bytes, str]:
 def measure_long(runs_dir: Path) -> None:
     """Print what the first look at a long run takes, and the next ones."""
     name = list_runs(runs_dir)[-1].name
-    with viewing(runs_dir) as root:
+    with viewing(runs_dir) as (root, process):
+        before = busy(process)
         run, body, etag = ask(f"{root}api/run?name={name}")
         grid, marks, grid_etag = ask(f"{root}api/grid?run={name}&split=train")
+        core = busy(process) - before
         data: dict[str, Any] = json.loads(marks)
         answers = sum(len(each) - each.count(".") for each in data["prompts"].values())
         print(f"{answers:,} answers: api/run {run:.2f} s, api/grid {grid:.2f} s", end="")
         sizes = f"{len(body) / 1e6:.1f} and {len(marks) / 1e6:.1f} MB"
-        print(f", together {run + grid:.2f} s ({sizes})")
+        print(f", together {run + grid:.2f} s ({core:.2f} s of a core; {sizes})")
         prompt = list(data["prompts"])[-2]
         one, _, _ = ask(f"{root}api/answer?run={name}&split=train&question=7&prompt={prompt}")
         again, _, _ = ask(f"{root}api/run?name={name}", etag)
@@ -87,11 +96,14 @@ def measure_list(runs_dir: Path) -> None:
         name = f"sums-20261123-{hour:02}{minute:02}00-{number:08x}"
         shutil.copytree(RECORDED, runs_dir / name)
         read_run_summary(runs_dir / name)
-    with viewing(runs_dir) as root:
+    with viewing(runs_dir) as (root, process):
+        before = busy(process)
         first, body, etag = ask(f"{root}api/runs")
+        core = busy(process) - before
         again, _, _ = ask(f"{root}api/runs", etag)
         rows = json.loads(body)["runs"]
-        print(f"{len(rows)} runs listed in {first:.2f} s; unchanged: {1000 * again:.0f} ms")
+        print(f"{len(rows)} runs listed in {first:.2f} s ({core:.2f} s of a core)", end="")
+        print(f"; unchanged: {1000 * again:.0f} ms")
 
 
 def main() -> None:

@@ -9,15 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from opro_cli.app.answers import read_answers
 from opro_cli.app.diff import compare
+from opro_cli.core.run.candidates import make_candidate_id
+from opro_cli.core.run.events import Feedback, FirstReply, SessionStarted
 from opro_cli.core.sweep import Cell
 from opro_cli.reports.answers import MARKS
+from opro_cli.store.journal import FileJournal
 from opro_cli.store.run_folder import read_run
 from opro_cli.store.summary import read_run_details
 from opro_cli.store.sweep_folder import write_sweep
+from tests.core.histories import START
+from tests.core.runs import answered
 from tests.store.conftest import Opro, cut_off
+from tests.store.test_snapshot import new_run
 from tests.viewer.conftest import Page
 
 
@@ -236,7 +243,7 @@ async def test_cells_are_rows_of_their_sweep(page: Page) -> None:
 
 
 def test_a_run_outside_is_shown_in_its_own_folder(runs: Path, tmp_path: Path) -> None:
-    from opro_cli.app.view import locate_run
+    from opro_cli.app.open_runs import locate_run
 
     folder = runs / name_of(4)
     assert locate_run(folder, runs) == (runs, name_of(4))
@@ -246,3 +253,39 @@ def test_a_run_outside_is_shown_in_its_own_folder(runs: Path, tmp_path: Path) ->
     (sweep / "sweep.json").write_text("{}")
     folder.rename(sweep / "cell")
     assert locate_run(sweep / "cell", runs) == (runs, "grid/cell")
+
+
+async def test_two_rounds_are_shown_as_both_were_sent(page: Page) -> None:
+    """The second chat is the first one's question with the first reply and the request behind."""
+    folder = new_run(page.runs, rounds=2).rename(page.runs / "rounds")
+    id = make_candidate_id(START)
+    journal = FileJournal(folder / "events.jsonl")
+    journal.append(
+        SessionStarted(1.0, 4711, "0.1.0"),
+        FirstReply(2.0, id, "train", 0, "I count 9.", "stop", 30, 4, 1e-05, 0.5),
+        Feedback(3.0, id, "train", 0, "a remark"),
+        replace(answered(START, 0, usd=2e-05), text="9", answer="9"),
+    )
+    journal.close()
+    got = await page.get(f"answer?run=rounds&split=train&question=0&prompt={id}")
+    first, second = got["rounds"]
+    assert first == got["messages"]
+    assert "train 0?" in first[-1]["content"]
+    assert second[-1]["content"].startswith(first[-1]["content"])
+    assert "I count 9." in second[-1]["content"]
+    assert got["replies"] == ["I count 9.", "9"]
+    assert got["read_from"] == [0, 1]
+    assert (got["tokens_in"], got["tokens_out"], got["feedback"]) == (40, 6, "a remark")
+    assert got["usd"] == pytest.approx(3e-05)
+    assert got["seconds"] == pytest.approx(0.6)
+
+
+async def test_a_reply_that_came_from_the_cache_has_no_figures_of_its_own(page: Page) -> None:
+    folder = new_run(page.runs).rename(page.runs / "cached")
+    id = make_candidate_id(START)
+    journal = FileJournal(folder / "events.jsonl")
+    event = replace(answered(START, 0), via="cache", prompt_tokens=0, completion_tokens=0)
+    journal.append(SessionStarted(1.0, 4711, "0.1.0"), event)
+    journal.close()
+    got = await page.get(f"answer?run=cached&split=train&question=0&prompt={id}")
+    assert (got["cached"], got["tokens_in"], got["tokens_out"]) == (True, None, None)

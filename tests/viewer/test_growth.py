@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from opro_cli import files
-from opro_cli.app import view
+from opro_cli.app import open_runs, view
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered, Event, FirstReply, Refused, SessionStarted
 from opro_cli.errors import OproError
@@ -154,6 +154,20 @@ async def test_a_run_that_is_replaced_is_opened_anew(page: Page) -> None:
     got = await page.ask(f"api/run?name={name}")
     assert got.status == 404
     assert name not in {row["run"] for row in (await page.get("runs"))["runs"]}
+
+
+async def test_another_journal_of_the_same_size_is_read_anew(
+    page: Page, journal: FileJournal, tmp_path: Path
+) -> None:
+    journal.append(answered(START, 1))
+    assert await marks(page) == ".r."
+    journal.close()
+    lines = encode_event(SessionStarted(1.0, 4711, "0.1.0")) + encode_event(answered(START, 2))
+    other = tmp_path / "other"
+    other.write_bytes(lines)
+    assert len(lines) == journal.path.stat().st_size
+    other.rename(journal.path)
+    assert await marks(page) == "..r"
 
 
 async def test_a_damaged_run_is_one_error_and_hides_no_other(page: Page) -> None:
@@ -332,7 +346,7 @@ async def test_the_report_of_a_run_at_work_is_built_less_often_and_at_its_end(
 async def test_runs_at_work_stay_open_however_many_there_are(
     page: Page, journal: FileJournal, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "_MOST_OPEN", 2)
+    monkeypatch.setattr(open_runs, "_MOST_OPEN", 2)
     others = []
     for number in range(4):
         folder = new_run(page.runs).rename(page.runs / f"other-{number}")

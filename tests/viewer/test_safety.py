@@ -132,6 +132,14 @@ async def test_a_run_beside_the_folder_is_not_found_by_its_path(page: Page, tmp_
         assert (await page.ask(f"api/run?name={quote(name, safe='')}")).status == 404
 
 
+async def test_a_sweep_beside_the_folder_is_not_found_either(page: Page, tmp_path: Path) -> None:
+    """Although the parent of the folder looks like one, with cells in it."""
+    (tmp_path / "sweep.json").write_text("{}")
+    (page.runs / RUN).rename(tmp_path / "cell")
+    for name in ("../cell", "..%2fcell", "%2e%2e/cell", "./../cell"):
+        assert (await page.ask(f"api/run?name={name}")).status == 404
+
+
 def test_the_name_of_a_folder_here_means_the_run_in_the_runs_folder(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
