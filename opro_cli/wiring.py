@@ -53,7 +53,13 @@ from opro_cli.problems import (
 from opro_cli.reports.request_words import name_role
 from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import find_cache_path, read_cache_limit
-from opro_cli.strategies import META_PROMPTS, PROBLEM_STRATEGIES, SHOW_SCORES, STRATEGIES
+from opro_cli.strategies import (
+    META_PROMPTS,
+    OPTIONS,
+    PROBLEM_STRATEGIES,
+    SHOW_SCORES,
+    STRATEGIES,
+)
 
 
 def read_config(
@@ -128,6 +134,7 @@ NAMES = NameResolver(
     search_preset=expand_search_preset,
     is_offered=is_offered,
     problem_strategies=tuple(PROBLEM_STRATEGIES),
+    strategy_options=OPTIONS,
     find_parameter_faults=find_parameter_faults,
     find_key_variable=name_key_variable,
     model_defaults=find_model_defaults,

@@ -51,7 +51,7 @@ def read_answers(
     folder, selector = find_prompt(runs_dir, name, note)
     chosen = select_prompt(read_run(folder), selector)
     if chosen.candidate is None:
-        raise build_unscored_error(folder.name)
+        raise build_unscored_error(chosen.run)
     events = read_events(folder / "events.jsonl")
     answers = list_answers(chosen.run, chosen.candidate, events)
     answers = [answer for answer in answers if split in (None, answer.split)]

@@ -20,7 +20,7 @@ from opro_cli.app.startable import (
     note_learnt_prices,
     probe_servers,
     require_addresses,
-    require_fitting_optimizer,
+    require_fitting_search,
     require_prices,
     select_missing,
 )
@@ -123,7 +123,7 @@ def check(
         with faults.collecting():
             data = wiring.load_data(settings, folders=folders)
             settings = settle_labels(settings, data)
-            require_fitting_optimizer(sound, data.examples["train"])
+            require_fitting_search(sound, data.examples["train"])
     with faults.collecting():
         find_origins_of_parts(sound, folders)
         strategy = wiring.build_strategy(settings, folders)

@@ -48,7 +48,7 @@ def compare(
     chosen = select_prompts(runs_dir, names, note)
     unscored = [each for each in chosen if each.candidate is None]
     if len(chosen) - len(unscored) < 2:
-        raise build_unscored_error(unscored[0].run.name)
+        raise build_unscored_error(unscored[0].run)
     compared = compare_prompts(chosen)
     return compared.with_replies(_read_flipped_replies(chosen, compared)) if replies else compared
 

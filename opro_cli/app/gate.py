@@ -15,6 +15,7 @@ from opro_cli.app import evaluate as evaluating
 from opro_cli.app.evaluate import Cell, Dataset
 from opro_cli.app.given import read_instruction, refuse_halves
 from opro_cli.app.named_prompts import build_unscored_error, find_prompt
+from opro_cli.app.prompt import freeze_form
 from opro_cli.app.session import list_part_folders
 from opro_cli.app.versions import (
     note_differences,
@@ -27,10 +28,12 @@ from opro_cli.core.settings.differences import apply_changes
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.stats.sequential import count_least_rows
 from opro_cli.core.task.example import Example, Split
+from opro_cli.core.task.prompt import Prompt
 from opro_cli.errors import OproError, RunFolderError, UsageError
 from opro_cli.models.accounts import list_prices, redact, reports_cost
 from opro_cli.ports import Observer
 from opro_cli.reports.comparison import select_prompt
+from opro_cli.reports.formats import pluralize
 from opro_cli.reports.gate import GateReport, Side, build_report
 from opro_cli.reports.thresholds import Thresholds
 from opro_cli.store.folders import Note, find_folders
@@ -172,16 +175,23 @@ def _pair_of_run(request: GateRequest, runs_dir: Path, note: Note | None) -> _Pa
         )
     winner = select_prompt(run, selector).candidate
     if winner is None:
-        raise build_unscored_error(run.name)
-    if winner.form:
-        raise UsageError(
-            f"{run.name}: its best prompt has worked examples or a layout of its own, which a file "
-            "cannot have",
-            "--prompt OLD --prompt NEW compares two instructions without them",
-        )
+        raise build_unscored_error(run)
     notes = () if run.status == "finished" else (f"{run.name} is {run.status}: its best so far",)
-    old, new = Side(f"winner of {run.name}", winner.instruction), _read_side(request.prompts[0])
+    form = ""
+    if winner.form and settings is not None and isinstance(winner.content, Prompt):
+        form = freeze_form(run, winner.content, settings)
+        notes = (*notes, _describe_form(winner.content))
+    old = Side(f"winner of {run.name}", winner.instruction, form)
+    new = replace(_read_side(request.prompts[0]), form=form)
     return _Pair(old, _match_end(new, old), load, notes)
+
+
+def _describe_form(prompt: Prompt) -> str:
+    """Return that the new text stands where the old one does: a file has nothing but a text."""
+    if not prompt.demos:
+        return "the new prompt is asked in the winner's place and frame"
+    examples = pluralize(len(prompt.demos), "worked example")
+    return f"the new prompt is asked with the winner's {examples}, in its place"
 
 
 def _pair_of_config(request: GateRequest, runs_dir: Path, note: Note | None) -> _Pair:  # noqa: ARG001

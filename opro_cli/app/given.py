@@ -14,7 +14,7 @@ from opro_cli import wiring
 from opro_cli.config.file import make_paths_absolute, read_plain_config
 from opro_cli.config.prompts import inline_prompts
 from opro_cli.core.settings.models import is_control
-from opro_cli.core.settings.read import find_halves, overlay, read_settings
+from opro_cli.core.settings.read import find_halves, find_option_faults, overlay, read_settings
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Example
 from opro_cli.core.task.problem import decode_problem
@@ -173,6 +173,8 @@ def read_plain(plain: Mapping[str, Any]) -> Settings:
     """Read a config that is plain data; ConfigError names every problem."""
     read = read_settings(plain, wiring.NAMES)
     problems = [*find_halves(plain), *read.problems]
+    if read.settings is not None:
+        problems += find_option_faults(read.settings, wiring.NAMES)
     if read.settings is None or problems:
         raise ConfigError("config", [f"{p.dotted}: {p.message}" for p in problems])
     return read.settings

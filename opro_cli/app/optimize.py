@@ -14,7 +14,7 @@ from opro_cli.app.session import hash_weights_of, list_part_folders
 from opro_cli.app.start_runs import require_resolved, resolve_start
 from opro_cli.app.startable import (
     find_origins_of_parts,
-    require_fitting_optimizer,
+    require_fitting_search,
     require_startable,
 )
 from opro_cli.config.overrides import parse_override
@@ -159,7 +159,7 @@ def start_with(  # noqa: PLR0913 - all but three are keywords with a default
     data = data or wiring.load_data(settings, folders=folders)
     settings = settle_labels(settings, data)
     parts = describe_parts(settings, folders, evaluator)
-    require_fitting_optimizer(settings, data.examples["train"])
+    require_fitting_search(settings, data.examples["train"])
     identity = {
         **origin.to_json(),
         "data_fingerprint": data.fingerprint,

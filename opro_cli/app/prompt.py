@@ -24,7 +24,7 @@ from opro_cli.core.settings.prompts import START, PromptFile
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.chat import ESCAPED
 from opro_cli.core.task.example import Example, Message, Split
-from opro_cli.core.task.prompt import GOLD, Demo, Prompt, build_messages
+from opro_cli.core.task.prompt import GOLD, Content, Demo, Prompt, build_messages, encode_form
 from opro_cli.core.text import encode_text
 from opro_cli.errors import ResultError, UsageError, reason_of
 from opro_cli.evaluators import choose_form, show_demo
@@ -52,13 +52,13 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
     run = read_run(folder)
     candidate = select_prompt(run, selector).candidate
     if candidate is None:
-        raise build_unscored_error(folder.name)
+        raise build_unscored_error(run)
     if selector == BEST and run.status != "finished" and note is not None:
         note(f"{run.name} is {run.status}, so this is its best prompt so far")
     settings = read_recorded_settings(Path(run.folder))
     messages: tuple[Message, ...] = ()
     if settings.task.problem is None and settings.task.evaluator == "model":
-        messages = _build_open_messages(run, candidate, settings)
+        messages = _build_open_messages(run, candidate.content, settings)
     form = serialize_form(candidate)
     return WholePrompt(run.name, candidate.step, candidate.instruction, messages, form)
 
@@ -69,11 +69,26 @@ def _show_escaped(demo: Demo, **where: Any) -> tuple[str, str]:
     return question.replace("{{", ESCAPED), answer.replace("{{", ESCAPED)
 
 
+def freeze_form(run: RecordedRun, prompt: Prompt, settings: Settings) -> str:
+    """Return the form of a prompt that needs no row of its run: a chat with all that it shows.
+
+    The text of any other prompt may stand in it in place of its own.
+
+    Args:
+        run: Whose train rows and replies it shows.
+        prompt: With worked examples, or a layout of its own.
+        settings: Of the run.
+    """
+    messages = _build_open_messages(run, replace(prompt, instruction="{{instruction}}"), settings)
+    chat = tuple((message.role, message.content) for message in messages)
+    return encode_form(Prompt("", chat=chat))
+
+
 def _build_open_messages(
-    run: RecordedRun, candidate: Candidate, settings: Settings
+    run: RecordedRun, content: Content, settings: Settings
 ) -> tuple[Message, ...]:
-    """Return the chat of a candidate, in which a hole for a part of a row stays as it is."""
-    content, form = candidate.content, settings.task.format
+    """Return the chat of a content, in which a hole for a part of a row stays as it is."""
+    form = settings.task.format
     shown = content.demos if isinstance(content, Prompt) else ()
     replies: dict[tuple[str, Split, int], str] = {}
     if any(demo.shown != GOLD for demo in shown):
@@ -159,7 +174,7 @@ def plan_application(
     by_hand = f"`opro prompt {run.name} --instruction > FILE` writes it into a file"
     winner = select_prompt(run, BEST).candidate
     if winner is None:
-        raise build_unscored_error(run.name)
+        raise build_unscored_error(run)
     settings = read_recorded_settings(Path(run.folder))
     files = _list_start_files(settings)
     if not files:
@@ -190,7 +205,7 @@ def _add_chat(
     application: Application, run: RecordedRun, winner: Candidate, settings: Settings
 ) -> Application:
     """Return the application of a prompt that has more than a text, with the chat of all of it."""
-    messages = _build_open_messages(run, winner, settings)
+    messages = _build_open_messages(run, winner.content, settings)
     whole = WholePrompt(run.name, winner.step, winner.instruction, messages, serialize_form(winner))
     chat = json.dumps(whole.to_json(), ensure_ascii=False, indent=2)
     found = b""

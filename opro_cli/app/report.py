@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from opro_cli.app.frozen_answers import PAGE_BYTES, freeze_answers
-from opro_cli.errors import RunFolderError, UsageError
+from opro_cli.errors import OproError, RunFolderError, UsageError
 from opro_cli.files import write_atomically
 from opro_cli.render.html.page import render_report
 from opro_cli.reports.recorded import RecordedRun, build_history
+from opro_cli.store.folders import Note
 from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
 
@@ -56,15 +59,37 @@ def write_report(runs: Sequence[RecordedRun], page: Path) -> None:
     _write(render_report(runs, histories, answers), page)
 
 
-def write_sweep_report(report: SweepReport, page: Path) -> None:
-    """Write the page about a sweep.
+def write_sweep_report(report: SweepReport, page: Path, note: Note) -> None:
+    """Write the page about a sweep, and the pages about its cells that it links.
+
+    Args:
+        report: On the sweep.
+        page: About it.
+        note: Gets which page of a cell could not be written; the sweep's has no link to it.
 
     Raises:
-        RunFolderError: It cannot be written.
+        RunFolderError: The page about the sweep cannot be written.
     """
     from opro_cli.render.html.sweep_page import render_sweep_report  # a run has no need of it
 
-    _write(render_sweep_report(report), page)
+    links: dict[str, str] = {}
+    for cell in report.cells:
+        if cell.run is None:
+            continue
+        own = Path(cell.run.folder) / REPORT
+        try:
+            write_report([cell.run], own)
+        except OproError as error:
+            note(f"{cell.name} has no page: {error.message}")
+            continue
+        links[cell.name] = _find_address(own, page.parent)
+    _write(render_sweep_report(report, links), page)
+
+
+def _find_address(page: Path, folder: Path) -> str:
+    """Return the address of a page from another one in a folder: both may be moved together."""
+    parts = Path(os.path.relpath(page.resolve(), folder.resolve())).parts
+    return "/".join(quote(os.fsencode(part), safe="") for part in parts)
 
 
 def _is_own(page: Path) -> bool:

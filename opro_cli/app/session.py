@@ -344,13 +344,19 @@ def build_header(
         run=run.name,
         folder=str(folder),
         scorer=settings.scorer.model,
-        optimizer=settings.optimizer.model,
+        optimizer=settings.optimizer.model
+        if settings.asks_optimizer and "optimizer" in settings.models
+        else "",
         answer=settings.task.answer,
         sizes=dict(run.state.sizes),
         notes=(
             *describe_grading(settings, list_part_folders(run.identity)),
             *run.identity.get("data_notes", ()),
-            *([] if run.state.has_answers() else describe_layout(settings, run.examples)),
+            *(
+                []
+                if run.state.has_answers()
+                else describe_layout(settings, run.examples, run.state.drafts)
+            ),
             *_note_edited_source(run),
             *_note_missing_copy(folder),
             *notes,

@@ -71,7 +71,7 @@ def resolve_start(
             folder, selector = find_prompt(runs_dir, name, note)
             candidate = select_prompt(read_once(folder), selector).candidate
             if candidate is None:
-                raise build_unscored_error(folder.name)
+                raise build_unscored_error(read_once(folder))
             content = candidate.content
         except OproError as error:
             raise UsageError(f"search.start: {name}: {error.message}", error.hint) from error

@@ -10,7 +10,7 @@ from opro_cli import wiring
 from opro_cli.core.settings.meta_prompt import WITH_WORDS
 from opro_cli.core.settings.models import is_control
 from opro_cli.core.settings.read import PROBLEM
-from opro_cli.core.settings.settings import ASKING_NONE, UNUSED, Settings, is_embedded
+from opro_cli.core.settings.settings import ASKING_NONE, DEMOS, UNUSED, Settings, is_embedded
 from opro_cli.core.task.example import Example
 from opro_cli.embedded.tasks import KNOWN, is_known
 from opro_cli.errors import ModelError, UsageError
@@ -75,7 +75,17 @@ def require_startable(settings: Settings, *, cached: bool = True) -> None:
         require_cache_limit(settings)
 
 
-def require_fitting_optimizer(settings: Settings, train: Sequence[Example]) -> None:
+def require_fitting_search(settings: Settings, train: Sequence[Example]) -> None:
+    """Refuse a search that cannot do with these train rows what it is told to.
+
+    Raises:
+        UsageError: The optimizer is not for them, or there are too few for worked examples.
+    """
+    _require_fitting_optimizer(settings, train)
+    _require_fitting_examples(settings, train)
+
+
+def _require_fitting_optimizer(settings: Settings, train: Sequence[Example]) -> None:
     """Refuse the embedded optimizer where it cannot do what it is asked for.
 
     Whatever it is shown, it proposes instructions for the tasks that it was trained on, which cost
@@ -102,6 +112,22 @@ def require_fitting_optimizer(settings: Settings, train: Sequence[Example]) -> N
             "the train questions are none of these",
             "name another optimizer.model; search.strategy evolve, list and prune need none",
         )
+
+
+def _require_fitting_examples(settings: Settings, train: Sequence[Example]) -> None:
+    """Refuse more worked examples of a prompt than there are train rows to make them of.
+
+    Raises:
+        UsageError: `search.options.most` of demos says so.
+    """
+    most = settings.search.options.get("most")
+    if settings.search.strategy != DEMOS or not isinstance(most, int) or most <= len(train):
+        return
+    raise UsageError(
+        f"search.options.most: expected at most {len(train)}, as many as there are train rows, "
+        f"found {most}",
+        "a prompt shows at most half of them: what it shows is not asked",
+    )
 
 
 def list_missing_keys(settings: Settings) -> tuple[str, ...]:

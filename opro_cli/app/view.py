@@ -255,7 +255,7 @@ class RunsViewer:
             chosen = [select_prompt(opened[run.folder], selector) for run, selector in found]
             for each in chosen:
                 if each.candidate is None:
-                    raise build_unscored_error(each.run.name)
+                    raise build_unscored_error(each.run)
             compared = compare_prompts(chosen)
             prompts = []
             for (run, _), each in zip(found, chosen, strict=True):

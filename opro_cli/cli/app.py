@@ -101,6 +101,7 @@ GROUPS = {
         "show": "Show a run: its result so far and all of its candidates.",
         "diff": "Compare prompts word by word, and their scores.",
         "report": "Write one run or several as an HTML page.",
+        "plot": "Draw a figure of one run or several, for a paper or a slide.",
         "prompt": "Print the best prompt of a run, whole.",
         "apply": "Write the best prompt of a run into the file it came from.",
         "ledger": "Show which test rows verdicts have used, and the next threshold.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opro_cli.cli.boundary import print_json
+from opro_cli.cli.options import say
 from opro_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def report_on_sweeps(sweeps: Sequence[Path], runs_dir: Path, output: Path | None
     from opro_cli.app.report import SWEEP_REPORT, write_sweep_report
 
     page = output or sweeps[0] / SWEEP_REPORT
-    write_sweep_report(read_report(sweeps[0], runs_dir), page)
+    write_sweep_report(read_report(sweeps[0], runs_dir), page, say)
     return page
 
 

@@ -19,6 +19,7 @@ from opro_cli.core.settings.models import BUNDLED_GGUF, GGUF_HUB, is_gguf
 from opro_cli.core.settings.read import (
     NameResolver,
     find_misplaced_models,
+    find_option_faults,
     overlay,
     read_settings,
 )
@@ -93,6 +94,7 @@ def read_config(
     problems += result.problems
     if result.settings is not None:
         problems += find_misplaced_models(result.settings)
+        problems += [] if is_copy else find_option_faults(result.settings, names)
     error = file.build_error(problems)
     if error is None:
         return ReadConfig(file, result.settings)

@@ -181,7 +181,8 @@ class YamlFile:
     def _format_problem(self, problem: Problem) -> str:
         message = problem.message
         if option := self.find_option(problem.path):
-            return f"{option}: {message}"
+            below = "" if problem.path in self.options else f"{problem.dotted}: "
+            return f"{option}: {below}{message}"
         spelling = self.spellings.get(problem.path)
         if spelling and problem.found and message.endswith(problem.found):
             message = message.removesuffix(problem.found) + show_as_written(spelling)

@@ -18,7 +18,7 @@ from opro_cli.core.racing.standings import Eases, Sheet, learn_eases
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Looked, Span
 from opro_cli.core.run.layout import Layout, count_spent, lay_out
-from opro_cli.core.run.selection import select_finalists
+from opro_cli.core.run.selection import select_finalists, spread_out
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 
@@ -62,10 +62,14 @@ def list_open(state: RunState) -> list[tuple[Candidate, Split, int]]:
 
 
 def order_questions(state: RunState, split: Split) -> list[int]:
-    """Return the order in which all candidates meet the questions of a split."""
+    """Return the order in which all candidates meet the questions of a split.
+
+    Every part of it has the labels of the whole: under a prompt that gets one answer to everything,
+    a first look could otherwise be right by luck, and better than what reads the questions.
+    """
     order = list(range(state.sizes[split]))
     create_rng(state.search.seed, "looks", split).shuffle(order)
-    return order
+    return spread_out(order, state.labels[split]) if state.labels else order
 
 
 def decide_look(state: RunState) -> Look | None:

@@ -264,7 +264,7 @@ class Runner:
         if self.state.has_readable_answer():
             return
         checks: list[Awaitable[None]] = []
-        asks_optimizer = self.settings.search.steps and self.models.get("optimizer")
+        asks_optimizer = self.settings.asks_optimizer and self.models.get("optimizer")
         if asks_optimizer and "optimizer" not in self.state.checked:
             checks.append(self._calls.preflight("optimizer"))
         work = self.plan(self.state, self._planned)

@@ -13,6 +13,7 @@ from opro_cli.core.run.candidates import Score
 from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.consoles import print_blocks, print_heading, print_lines
+from opro_cli.render.examples import list_examples
 from opro_cli.render.safe import MOST_CHARACTERS, describe_form, printable, printable_lines
 from opro_cli.render.tables import (
     MOST_CELLS,
@@ -64,8 +65,9 @@ def _print_two(diff: PromptDiff, console: Console, every_flip: bool) -> None:
     if diff.before and diff.after:
         print_heading(console, "prompts, word by word")
         _print_words(diff.prompt, console, elsewhere=diff.before.form != diff.after.form)
+        _print_examples(diff, console)
         print_heading(console, "scores")
-        print_blocks(console, [_build_scores(diff.before, diff.after)])
+        print_blocks(console, [_build_scores(diff.before, diff.after, diff.by_split)])
     _print_flips(diff, console, None, every_flip)
     print_heading(console, "settings that differ")
     for change in diff.settings:
@@ -92,6 +94,7 @@ def _print_many(comparison: PromptComparison, console: Console, every_flip: bool
         if diff.before and diff.after:
             console.print()
             _print_words(diff.prompt, console, elsewhere=diff.before.form != diff.after.form)
+            _print_examples(diff, console)
         _print_flips(diff, console, comparison.adjusted[number - 2], every_flip)
         if every_flip:
             _print_all_flips(diff, console)
@@ -132,6 +135,13 @@ def _print_words(pieces: Sequence[Piece], console: Console, *, elsewhere: bool =
     for line in text.wrap(console, max(1, console.width - 2)):
         line.rstrip()
         console.print(Text("  ").append_text(line) if line else Text())
+
+
+def _print_examples(diff: PromptDiff, console: Console) -> None:
+    if examples := list_examples(diff):
+        print_heading(console, "worked examples")
+    for sign, text in examples:
+        print_lines(console, f"  {sign} ", [text], _STYLES.get(sign, ""))
 
 
 def _print_flips(diff: PromptDiff, console: Console, adjusted: Adjusted, every_flip: bool) -> None:
@@ -194,7 +204,7 @@ def _format_two(diff: PromptDiff, every_flip: bool) -> Iterator[str]:
     if diff.before and diff.after:
         yield from _format_prompt(diff, "###")
         yield from ("### Scores", "")
-        yield from format_table(_build_scores(diff.before, diff.after))
+        yield from format_table(_build_scores(diff.before, diff.after, diff.by_split))
     yield from _format_flips(diff, "###", None, every_flip)
     yield from ("### Settings that differ", "")
     settings = [
@@ -246,7 +256,9 @@ def _format_prompt(diff: PromptDiff, level: str) -> list[str]:
         left -= len(line.text)
     same = all(piece.kind == "same" for piece in diff.prompt)
     title = f"{level} Prompt" + (" (the same in both)" if same else "")
-    return [title, "", *fence_lines(shown, "diff")]
+    examples = [sign + text for sign, text in list_examples(diff)]
+    fenced = [f"{level} Worked examples", "", *fence_lines(examples, "diff")] if examples else []
+    return [title, "", *fence_lines(shown, "diff"), *fenced]
 
 
 def _format_flips(
@@ -322,14 +334,24 @@ def _summarize_flips(flips: Flips | None) -> str:
     )
 
 
-def _build_scores(before: Side, after: Side) -> Table:
-    """Return scores by split with their difference, then the spend of two runs."""
+def _build_scores(before: Side, after: Side, by_split: Sequence[Flips]) -> Table:
+    """Return scores by split with their difference, then the spend of two runs.
+
+    Where each was asked questions that the other was not, as prompts with worked examples are, the
+    difference is that on the questions of both.
+    """
     rows: list[tuple[str, ...]] = []
+    paired = {flips.split: flips for flips in by_split}
     for split in SPLITS:
         old, new = before.scores[split], after.scores[split]
         change = _NOTHING
         if old and new and before.scale == after.scale:
-            change = formats.format_change(old.mean, new.mean, before.scale)
+            flips = paired.get(split)
+            estimated = old.estimated or new.estimated
+            if flips is None or estimated or flips.shared == old.n == new.n:
+                change = formats.format_change(old.mean, new.mean, before.scale)
+            else:
+                change = formats.format_points(flips.difference)
             change += " points" if formats.are_shares(before.scale) else ""
         rows.append(
             (split, _format_score(old, before.scale), _format_score(new, after.scale), change)

@@ -11,6 +11,7 @@ from opro_cli.render.consoles import print_blocks, print_lines
 from opro_cli.render.safe import display_instruction, printable
 from opro_cli.render.tables import (
     Block,
+    Column,
     Heading,
     Paragraph,
     Table,
@@ -65,7 +66,7 @@ def format_gate(report: GateReport) -> str:
 def _list_blocks(report: GateReport) -> Iterator[Block]:
     yield _build_sides(report)
     if report.last is not None:
-        yield Table.build(("", ""), list(_list_facts(report)), right=())
+        yield Table((Column(wrap=False), Column()), tuple(_list_facts(report)))
     if report.checks:
         yield Heading("thresholds")
         titles = ("of the new prompt", "limit", "found", "")

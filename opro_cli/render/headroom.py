@@ -35,7 +35,7 @@ def print_headroom(finding: Mapping[str, Any], page: Page) -> None:
     if finding["tried"]:
         page.write_table(_build_table(finding["tried"]), ruled=True)
     if finding["calls"]:
-        kept = f", {finding['kept']} of which the search will not make again"
+        kept = f"; the search takes {pluralize(finding['kept'], 'answer')} from here, unasked"
         page.write_line(
             f"{pluralize(finding['calls'], 'call')}{kept if finding['kept'] else ''}", "dim"
         )
@@ -48,7 +48,7 @@ def _build_table(tried: list[Mapping[str, Any]]) -> Table:
             format_percent(each["start_score"]),
             format_percent(each["score"]),
             format_percent(each["unreadable"]),
-            each["name"] or "of the optimizer",
+            each["name"] or "of the search",
             printable(display_instruction(each["instruction"]), _MOST_CELLS),
         )
         for each in tried

@@ -41,8 +41,9 @@ def format_opening(briefing: RunHeader) -> list[str]:
     """Return lines about the run, its models and its data; untrusted text is still as it came."""
     sizes = ", ".join(f"{split} {format_count(briefing.sizes.get(split, 0))}" for split in SPLITS)
     graded = "graded by" if briefing.answer.startswith("python:") else "read as"
+    optimizer = f", optimizer {briefing.optimizer}" if briefing.optimizer else ""
     about = [
-        f"  scorer {briefing.scorer}, optimizer {briefing.optimizer}",
+        f"  scorer {briefing.scorer}{optimizer}",
         f"  questions: {sizes}; answers are {graded} {briefing.answer}",
     ]
     lines = [

@@ -71,14 +71,9 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
     """
     start, best, problem = result["initial"], result["best"], result.get("problem")
     _print_headline(result, page, status)
-    if problem and start is not None and best is not None:
+    if start is not None and best is not None:
         page.write_line()
-        page.write_table(_build_values(problem, result))
-    elif start is not None and best is not None:
-        page.write_line()
-        page.write_table(_build_scores(result))
-        for line in _list_missed(result, start, best):
-            page.write_line(line, "yellow")
+        _print_both(result, start, best, page)
     tested = any(baseline["scores"]["test"] for baseline in result.get("baselines", ()))
     if tested or result.get("closed_set"):
         page.write_line()
@@ -113,6 +108,17 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
     page.write_line()
     for line in _list_costs(result):
         page.write_line(line, "dim")
+
+
+def _print_both(result: Data, start: Data, best: Data, page: Page) -> None:
+    if problem := result.get("problem"):
+        page.write_table(_build_values(problem, result))
+        return
+    page.write_table(_build_scores(result))
+    for line in _list_shared(result):
+        page.write_line(line)
+    for line in _list_missed(result, start, best):
+        page.write_line(line, "yellow")
 
 
 def _print_headline(result: Data, page: Page, status: str) -> None:
@@ -186,7 +192,7 @@ def _build_scores(result: Data) -> Table:
         if before or after:
             change = ""
             if before and after and (split != "test" or result["status"] == "finished"):
-                change = formats.format_change(before["mean"], after["mean"], scale)
+                change = formats.format_gain(result, split)
             rows.append((split, _format_score(before, scale), _format_score(after, scale), change))
     if best.get("demos") or start.get("demos"):
         rows.append(("tokens", *_format_tokens(start, best), ""))
@@ -209,6 +215,15 @@ def _format_score(score: Data | None, scale: Scale | None) -> str:
     if not score.get("estimated"):
         return text
     return f"~{text.removesuffix(' 0/0')}"  # the dev questions may have been asked of others alone
+
+
+def _list_shared(result: Data) -> Iterator[str]:
+    """Say which questions a difference is of, where start and best were asked different ones."""
+    scale = formats.read_scale(result)
+    for split, shared in result.get("shared", {}).items():  # a result of an older opro lacks it
+        before, after = (formats.format_mean(shared[name], scale) for name in ("start", "best"))
+        asked = f"{pluralize(shared['n'], 'question')} that both were asked"
+        yield f"difference on {split}: of the {asked}, {before} → {after}"
 
 
 def _list_missed(result: Data, start: Data, best: Data) -> Iterator[str]:

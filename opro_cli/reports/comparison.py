@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from opro_cli.core.run.candidates import Candidate, Score
 from opro_cli.core.run.deciding import measure_mean
@@ -15,6 +15,7 @@ from opro_cli.core.settings.differences import Change, find_changes
 from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
+from opro_cli.core.task.prompt import GOLD, Prompt
 from opro_cli.errors import UsageError
 from opro_cli.reports.paired import Flips, Replies, find_flips
 from opro_cli.reports.prompts import serialize_form
@@ -101,6 +102,7 @@ class SelectedPrompt:
             scale=run.state.scale,
             spend=serialize_spend(run.state),
             form=serialize_form(candidate),
+            examples=_list_examples(run, candidate),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -149,6 +151,25 @@ def _select_from_step(run: RecordedRun, selector: PromptSelector) -> Candidate:
     return max(scored, key=lambda candidate: measure_mean(candidate, "train"))  # ties: the earlier
 
 
+class ShownExample(NamedTuple):
+    """A worked example as a prompt shows it."""
+
+    question: str
+    answer: str
+
+
+def _list_examples(run: RecordedRun, candidate: Candidate) -> tuple[ShownExample, ...]:
+    """Return what the worked examples of a candidate show; a reply of the scorer by that name."""
+    content, rows = candidate.content, run.examples["train"]
+    return tuple(
+        ShownExample(
+            rows[demo.row].input,
+            rows[demo.row].split_golds()[0].target if demo.shown == GOLD else "the scorer's reply",
+        )
+        for demo in (content.demos if isinstance(content, Prompt) else ())
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """One prompt of a comparison and its run.
@@ -160,6 +181,7 @@ class Side:
         scale: How they are read.
         spend: As in `result.json`.
         form: Worked examples and layout, likewise.
+        examples: What the worked examples show, in their order.
     """
 
     name: str
@@ -173,6 +195,7 @@ class Side:
     scale: Scale
     spend: Mapping[str, Any]
     form: Mapping[str, Any]
+    examples: tuple[ShownExample, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the side as `opro diff --json` prints it."""

@@ -101,6 +101,19 @@ def describe_find(problem: Mapping[str, Any]) -> tuple[str, str, str]:
     return "none", "optimum not found", ended
 
 
+def format_gain(result: Mapping[str, Any], split: str) -> str:
+    """Format the change from start to best on a split; both have a score on it.
+
+    It is that on the questions which both answered, where others have been asked of one alone.
+    """
+    shared = result.get("shared", {}).get(split)
+    before, after = (
+        shared[name] if shared else result[whole]["scores"][split]["mean"]
+        for name, whole in (("start", "initial"), ("best", "best"))
+    )
+    return format_change(before, after, read_scale(result))
+
+
 def format_points(change: float) -> str:
     """Format a difference of two means in percentage points: "+20.0", "-2.5", "0.0"."""
     value = round(100 * change, 1)

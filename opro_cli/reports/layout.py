@@ -11,14 +11,23 @@ from opro_cli.core.task.example import Example, Split
 from opro_cli.reports.formats import pluralize
 
 
-def describe_layout(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> list[str]:
-    """Say how a budget that does not buy the whole search is laid out; [] for any other."""
+def describe_layout(
+    settings: Settings, examples: Mapping[Split, Sequence[Example]], drafts: int = 0
+) -> list[str]:
+    """Say how a budget that does not buy the whole search is laid out; [] for any other.
+
+    Args:
+        settings: Of the run.
+        examples: By split.
+        drafts: Prompts of a probe that the first step tries.
+    """
     if settings.task.problem is not None:
         return []
     state = RunState.at_start(
         settings.search, examples, settings.task, repeats=settings.scorer.repeats
     )
-    state.most_calls = most = settings.budget.calls
+    state.most_calls, state.drafts = settings.budget.calls, drafts
+    most = state.most_calls
     if most is None or not state.looks:
         return []
     return [_describe_search(state, most), *_describe_test(state, most)]
@@ -48,9 +57,11 @@ def _describe_test(state: RunState, most: int) -> list[str]:
     if not verdict or everything <= TEST_SHARE * most:
         return []
     if verdict <= TEST_SHARE * most:
+        noise = ["search.noise_check"] if state.search.noise_check else []
+        others = " and ".join([*(["search.baselines"] if state.baselines else []), *noise])
         return [
-            "the budget buys the verdict, but most likely neither search.baselines nor "
-            f"search.noise_check, for which test takes {everything:,} calls instead of {verdict:,}"
+            f"the budget keeps {verdict:,} calls for the verdict on test; {others}, which take "
+            f"{everything - verdict:,} more, are asked only where the search leaves so many"
         ]
     affordable = int(TEST_SHARE * most / (verdict / state.sizes["test"]))
     fewer = f", or with task.data.split.test {affordable} or fewer" if affordable else ""

@@ -297,6 +297,45 @@ def compare_candidates(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SharedMeans:
+    """The means of two prompts on the questions that both answered.
+
+    Attributes:
+        n: Their number.
+        start: The mean of the first prompt.
+        best: The mean of the second.
+    """
+
+    n: int
+    start: float
+    best: float
+
+
+def measure_shared(start: Candidate, best: Candidate, split: Split) -> SharedMeans | None:
+    """Return the means of two prompts of one run on the questions of a split that both answered.
+
+    A prompt is not asked the rows that it shows as worked examples, so that its mean and that of
+    another are of different questions.
+
+    Returns:
+        None where both answered the same, or a score is an estimate.
+    """
+    before, after = start.answers[split], best.answers[split]
+    if before.estimate is not None or after.estimate is not None:
+        return None
+    old, new = (
+        {question: _count(outcome) for question, outcome in each.items() if not outcome.excluded}
+        for each in (before.by_question, after.by_question)
+    )
+    both = sorted(old.keys() & new.keys())
+    if not both or old.keys() == new.keys():
+        return None
+    return SharedMeans(
+        len(both), fmean(old[each] for each in both), fmean(new[each] for each in both)
+    )
+
+
 class _Pair(NamedTuple):
     """Two scores of one question, and what it belongs to."""
 

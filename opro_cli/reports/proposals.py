@@ -81,6 +81,8 @@ def suggest_change(state: RunState) -> Remedy:
         return Remedy(f"raise {more}" if more else "", True)
     if why == TOO_LONG:
         return Remedy("raise search.max_instruction_chars", False)
+    if not why and state.search_ended:  # no model was asked, and the strategy says why
+        return Remedy("change what ended the search", False)
     return Remedy("name another optimizer.model", False)
 
 

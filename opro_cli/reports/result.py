@@ -38,7 +38,7 @@ from opro_cli.reports.labels import (
     find_one_answer,
     qualify,
 )
-from opro_cli.reports.paired import compare_candidates
+from opro_cli.reports.paired import compare_candidates, measure_shared
 from opro_cli.reports.problem import describe_problem, read_problem
 from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.proposals import NOTHING_TRIED, describe_untried, serialize_proposals
@@ -84,6 +84,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         **({"failure": {"reason": ended.detail, "hint": ended.hint}} if ended and failed else {}),
         "initial": serialize_candidate(start, state) if start else None,
         "best": serialize_candidate(best, state) if best else None,
+        **_describe_shared(start, best),
         "chosen_by": get_basis(state) if finished else "train",
         **({} if prunes(state) else serialize_choice(decide(state))),  # length chooses there
         "nothing_tried": bool(untried),
@@ -116,6 +117,15 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         # At work: the time between a kill and the resume does not count.
         "seconds": None if state.last_at is None else round(state.working_seconds, 1),
     }
+
+
+def _describe_shared(start: Candidate | None, best: Candidate | None) -> dict[str, Any]:
+    """Return the means on the questions that start and best both answered, where these differ."""
+    if start is None or best is None:
+        return {}
+    found = ((split, measure_shared(start, best, split)) for split in SPLITS)
+    shared = {split: asdict(each) for split, each in found if each is not None}
+    return {"shared": shared} if shared else {}
 
 
 def serialize_choice(decision: Decision | None) -> dict[str, Any]:

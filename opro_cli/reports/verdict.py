@@ -13,6 +13,7 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.stats.intervals import rescale_questions
 from opro_cli.core.stats.paired import ALPHA
+from opro_cli.core.task.example import SPLITS
 from opro_cli.reports.formats import (
     describe_disagreement,
     format_ends,
@@ -72,7 +73,7 @@ def judge(
         use: Of the test rows; its threshold holds for a gain, in place of that of a first use.
     """
     if start is None or best is None:
-        return Verdict(None, "nothing was scored")
+        return Verdict(None, describe_scored(state))
     if not state.sizes["test"]:
         return Verdict(None, "no test split, so no gain is claimed")
     if state.scale != SHARE:
@@ -99,6 +100,24 @@ def judge(
         if comparison.guarded_p >= limit:
             outcome = "not_distinguishable"
     return Verdict(outcome, _write_sentence(comparison, outcome, use), comparison)
+
+
+def is_evaluation(state: RunState) -> bool:
+    """Return whether given prompts were scored, without a search: there is no train question."""
+    return not state.sizes["train"]
+
+
+def describe_scored(state: RunState) -> str:
+    """Say what was scored where there is no winner to judge."""
+    asked = sum(each.is_asked for each in state.candidates.values())
+    if not asked or not is_evaluation(state):
+        return "nothing was scored"
+    splits = [split for split in SPLITS if state.sizes[split]]
+    prompts = "prompt was" if asked == 1 else "prompts were"
+    return (
+        f"{asked:,} {prompts} scored on {' and '.join(splits)}, without a search, so there is no "
+        "winner to judge"
+    )
 
 
 def is_any_rival_asked(state: RunState) -> bool:

@@ -262,6 +262,7 @@ def read_run_start(folder: Path) -> RecordedRun:
     )
     budget = read_section(BudgetSettings, identity["settings"].get("budget") or {}, (), [])
     state.most_calls = budget.calls if budget else None
+    state.drafts = len((identity.get("headroom") or {}).get("drafts", ()))
     return RecordedRun(
         name=folder.resolve().name,
         folder=str(folder),

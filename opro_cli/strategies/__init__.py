@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from opro_cli.core.settings.models import is_embedded
 from opro_cli.core.settings.settings import UNUSED, Settings
@@ -99,3 +100,9 @@ PROBLEM_STRATEGIES: dict[str, Callable[[Settings, Problem], Strategy]] = {
     "paper-tour": lambda *_: PaperTour(),
 }
 """Those that propose solutions of a problem."""
+
+OPTIONS: dict[str, type[Any]] = {
+    each.name: each.Options
+    for each in (DemosStrategy, EvolveStrategy, PaperRegression, PlaceStrategy, ReflectStrategy)
+}
+"""The `search.options` of those that have any."""

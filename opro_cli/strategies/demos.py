@@ -16,6 +16,7 @@ from typing import Literal
 
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
+from opro_cli.core.settings.schema import key, optional, whole
 from opro_cli.core.task.prompt import Content, encode_form
 from opro_cli.ports import Need, Strategy
 from opro_cli.strategies.demo_sets import Composer
@@ -32,23 +33,19 @@ class DemosOptions:
     """The `search.options` of demos.
 
     Attributes:
-        most: Examples of a prompt.
         answers: What examples show: gold answers, right replies of the scorer, or both in turn.
         shown_as: Examples are text before the question, turns of the chat, or both in turn.
-        characters: Of all examples of a prompt together; None for CHARACTERS, or fewer where the
-            scorer is known to have no room for them.
     """
 
-    most: int = 8
+    most: int = key(whole(1), 8, doc="Examples of a prompt at most.")
     answers: Literal["both", "gold", "replies"] = "both"
     shown_as: Literal["both", "text", "turns"] = "both"
-    characters: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.most < 1:
-            raise ValueError(f"most: expected at least 1, found {self.most}")
-        if self.characters is not None and self.characters < 1:
-            raise ValueError(f"characters: expected at least 1, found {self.characters}")
+    characters: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Of all examples of a prompt together; None for CHARACTERS, or fewer where the scorer "
+        "is known to have no room for them.",
+    )
 
 
 class DemosStrategy(Strategy):
@@ -71,10 +68,14 @@ class DemosStrategy(Strategy):
         # Within another strategy the options are that one's.
         options = view.options if isinstance(view.options, DemosOptions) else DemosOptions()
         shown_as = {"both": (False, True), "text": (False,), "turns": (True,)}[options.shown_as]
+        room = self._measure_room(view, options)
+        least = min(len(each.input) + len(each.split_golds()[0].target) for each in view.train)
+        if least > room:
+            return End(self._describe_lack(room, least, options))
         composer = Composer.prepare(
             view,
             most=options.most,
-            room=self._measure_room(view, options),
+            room=room,
             replies={"both": (False, True), "gold": (False,), "replies": (True,)}[options.answers],
             turns=shown_as if self.turns and view.format.chat is None else (False,),
         )
@@ -91,6 +92,15 @@ class DemosStrategy(Strategy):
     def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:  # noqa: ARG002
         """Return nothing: no model is asked."""
         return ()
+
+    def _describe_lack(self, room: int, least: int, options: DemosOptions) -> str:
+        """Return why no row can be shown, and what to raise."""
+        asked = CHARACTERS if options.characters is None else options.characters
+        key = "search.options.characters" if room == asked else "scorer.gguf.context"
+        return (
+            f"no train row fits into {room:,} characters, the shortest one with its answer takes "
+            f"{least:,}: raise {key}"
+        )
 
     def _measure_room(self, view: SearchView, options: DemosOptions) -> int:
         """Return the characters that the examples of a prompt may have together."""

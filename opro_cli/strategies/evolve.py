@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from opro_cli.core.draws import Random
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
+from opro_cli.core.settings.schema import key, number
 from opro_cli.core.task.prompt import Prompt
 from opro_cli.strategies.clauses import EDITS, merge
 from opro_cli.strategies.front import Front
@@ -65,19 +66,16 @@ nothing but the instruction between these tags.
 
 @dataclass(frozen=True)
 class EvolveOptions:
-    """The `search.options` of `evolve`.
+    """The `search.options` of `evolve`."""
 
-    Attributes:
-        epsilon: How often a parent is any candidate, instead of one drawn from the front.
-        crossover: How often two parents are combined, where there are two.
-    """
-
-    epsilon: float = 0.1
-    crossover: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.epsilon <= 1 and 0 <= self.crossover <= 1):
-            raise ValueError("expected shares from 0 to 1 as epsilon and crossover")
+    epsilon: float = key(
+        number(0, 1),
+        0.1,
+        doc="How often a parent is any candidate, instead of one drawn from the front.",
+    )
+    crossover: float = key(
+        number(0, 1), 0.5, doc="How often two parents are combined, where there are two."
+    )
 
 
 @dataclass(frozen=True)

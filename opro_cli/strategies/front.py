@@ -21,9 +21,25 @@ def list_known(view: SearchView) -> list[Candidate]:
     return view.candidates() or view.state.of_step(0)
 
 
-def find_best(view: SearchView) -> Candidate:
-    """Return the candidate with the best train score; of equal ones the shortest, the earliest."""
-    return max(list_known(view), key=lambda c: (_score(view, c), -len(c.instruction), -c.step))
+def list_failing(view: SearchView) -> list[Candidate]:
+    """Return the candidates to choose parents from of which a failure on train is known."""
+    return [
+        candidate
+        for candidate in list_known(view)
+        if any(
+            (outcome.score or 0.0) < 1.0
+            for outcome in candidate.answers["train"].by_question.values()
+        )
+    ]
+
+
+def find_best(view: SearchView, among: Sequence[Candidate] = ()) -> Candidate:
+    """Return the candidate with the best train score; of equal ones the shortest, the earliest.
+
+    It is one of all candidates, or of those that are named.
+    """
+    known = among or list_known(view)
+    return max(known, key=lambda c: (_score(view, c), -len(c.instruction), -c.step))
 
 
 def _score(view: SearchView, candidate: Candidate) -> float:

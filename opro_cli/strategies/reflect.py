@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from opro_cli.core.draws import Random
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
+from opro_cli.core.settings.schema import key, whole
 from opro_cli.strategies.failures import FailureGroup, group_failures
-from opro_cli.strategies.front import Front, count_stagnant, find_best
+from opro_cli.strategies.front import Front, count_stagnant, find_best, list_failing
 from opro_cli.strategies.words import WordedStrategy
 
 AIMS: Mapping[str, str] = {
@@ -58,22 +59,16 @@ and </{{tag}}>, and nothing but the instruction between these tags.
 
 @dataclass(frozen=True)
 class ReflectOptions:
-    """The `search.options` of `reflect`.
+    """The `search.options` of `reflect`."""
 
-    Attributes:
-        failures: Failed answers that a meta-prompt shows.
-        contrasts: Questions that tell two prompts apart, likewise.
-        restart_after: Steps without a better prompt after which the parent is drawn from the
-            front instead of being the best one.
-    """
-
-    failures: int = 6
-    contrasts: int = 2
-    restart_after: int = 3
-
-    def __post_init__(self) -> None:
-        if self.failures < 1 or self.contrasts < 0 or self.restart_after < 1:
-            raise ValueError("expected failures and restart_after from 1, and contrasts from 0")
+    failures: int = key(whole(1), 6, doc="Failed answers that a meta-prompt shows.")
+    contrasts: int = key(whole(0), 2, doc="Questions that tell two prompts apart, likewise.")
+    restart_after: int = key(
+        whole(1),
+        3,
+        doc="Steps without a better prompt after which the parent is drawn from the front instead "
+        "of being the best one.",
+    )
 
 
 @dataclass(frozen=True)
@@ -87,12 +82,14 @@ class ReflectStrategy(WordedStrategy):
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
         """Ask for a rewrite of one parent for each of up to four aims."""
         own, state = view.options, view.state
-        parent = find_best(view)
+        best = find_best(view)
+        if not view.failures(best) and not state.missing(best, "train"):
+            return End("the best prompt answers all train questions right")
+        # What was right on its few questions so far gives nothing to mend.
+        parent = find_best(view, list_failing(view))
         if count_stagnant(view) >= own.restart_after:
             parent = Front.find(view).draw(view.rng("parent")) or parent
         groups = group_failures(view, parent)
-        if not groups and not state.missing(parent, "train"):
-            return End("the best prompt answers all train questions right")
         asking = replace(self, failures=own.failures, contrasts=own.contrasts)
         total, rng = sum(len(group.failures) for group in groups), view.rng("kinds")
         asks = []

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
+from opro_cli.core.settings.schema import key, whole
 from opro_cli.core.task.example import Message
 from opro_cli.core.task.problem import Instance, decode_problem
 from opro_cli.core.task.prompt import Content, Solution
@@ -224,17 +225,13 @@ def make_showable(number: float, decimals: int) -> float:
 
 @dataclass(frozen=True)
 class RegressionOptions:
-    """The `search.options` of paper-regression.
+    """The `search.options` of paper-regression."""
 
-    Attributes:
-        decimals: Of the values in the meta-prompt; with 0 they are cut to whole numbers.
-    """
-
-    decimals: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.decimals <= 15:
-            raise ValueError(f"decimals: expected 0 to 15, found {self.decimals}")
+    decimals: int = key(
+        whole(0, 15),
+        0,
+        doc="Of the values in the meta-prompt; with 0 they are cut to whole numbers.",
+    )
 
 
 @dataclass(frozen=True)

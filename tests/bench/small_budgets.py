@@ -6,6 +6,12 @@ prompt .397; how hard a question is, is shared, latent correlation .6 or .3), an
 draws from them and reads nothing. Train 50, dev 100 questions; what each would return is worth its
 true accuracy. `--dev` takes the seeds that the design was chosen on.
 
+`--recorded [TASK …]` takes real answers in place of drawn ones: those of the embedded scorer under
+the 240 instructions of `tests.bench.search.pool`, to the 400 rows of a task. A seed draws train 90
+and dev 60 from these rows, and the rest tells what an instruction is worth. They are asked once, in
+some five minutes a task, and kept in `.bench`. Drawn answers are not like them: here many of the
+instructions get the very same answers, some the same answer to every question.
+
     opro             budget: {calls: N}, proposals and all other calls among the N
     opro, questions  the same, N scorer calls, however many the proposals took
     halving x/y      successive halving of N/y proposals, rungs of equal cost, by means on the same
@@ -16,6 +22,7 @@ true accuracy. `--dev` takes the seeds that the design was chosen on.
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import random
 import sys
@@ -24,6 +31,7 @@ from dataclasses import dataclass
 from functools import cache
 from multiprocessing import Pool
 from statistics import NormalDist, fmean, stdev
+from typing import ClassVar
 
 from opro_cli import wiring
 from opro_cli.calls.attempts import RetryPolicy
@@ -41,13 +49,20 @@ from opro_cli.core.settings.settings import (
 )
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
 from opro_cli.loop.runner import Runner
+from tests.bench.search.__main__ import build_scorer
+from tests.bench.search.methods import ROOT
+from tests.bench.search.pool import write_pool
+from tests.bench.search.server import serve
+from tests.bench.search.tasks import EMBEDDED, find_task
 from tests.loop.runs import MemoryJournal, model_evaluator
 from tests.simulations.landscapes import draw
 
 BUDGETS = (100, 200, 500, 1000)
 FIRST, SEEDS = 1000, 20
-SIZES: dict[Split, int] = {"train": 50, "dev": 100, "test": 0}
 START, POOL = 0.397, 200
+Sizes = dict[Split, int]
+LABELS = ("login", "refund")
+FOLDER = ROOT / ".bench" / "recorded"
 _cut_at = NormalDist().inv_cdf
 
 
@@ -59,6 +74,7 @@ class World:
     shared: float = 0.6
     mean: float = 0.50
     spread: float = 0.13
+    sizes: ClassVar[Sizes] = {"train": 50, "dev": 100, "test": 0}
 
     def worth(self, instruction: int) -> float:
         """The true accuracy of an instruction; 0 is the start prompt."""
@@ -76,6 +92,70 @@ class World:
         random.Random(self.seed).shuffle(order)
         return order
 
+    def answer(self, question: int) -> str:
+        """The right answer to a question."""
+        return LABELS[0]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The same, with answers that a real scorer gave: those of a task to the rows of a seed."""
+
+    task: str
+    seed: int
+    sizes: ClassVar[Sizes] = {"train": 90, "dev": 60, "test": 0}
+
+    def worth(self, instruction: int) -> float:
+        """The accuracy on all rows that the search does not have."""
+        answers, rows = record(self.task)[1][instruction], self._shuffle()
+        return fmean(answers[row] == "1" for row in rows[sum(self.sizes.values()) :])
+
+    def is_right(self, instruction: int, question: int) -> bool:
+        return record(self.task)[1][instruction][self._shuffle()[question]] == "1"
+
+    def proposals(self) -> list[int]:
+        """The pool in the order in which the writer draws it."""
+        order = list(range(1, len(record(self.task)[1])))
+        random.Random(f"order {self.task} {self.seed}").shuffle(order)
+        return order
+
+    def answer(self, question: int) -> str:
+        """The right answer to a question, as one of LABELS; the first one where there are more."""
+        golds = record(self.task)[0]
+        named = sorted({*golds})
+        kind = named.index(golds[self._shuffle()[question]]) if len(named) == 2 else 0
+        return LABELS[kind]
+
+    def _shuffle(self) -> list[int]:
+        return _shuffle(self.task, self.seed, len(record(self.task)[0]))
+
+
+@cache
+def _shuffle(task: str, seed: int, rows: int) -> list[int]:
+    order = list(range(rows))
+    random.Random(f"rows {task} {seed}").shuffle(order)
+    return order
+
+
+@cache
+def record(name: str) -> tuple[list[str], list[str]]:
+    """The gold answers of a task's rows, and for each instruction a digit a row: 1 for right.
+
+    The first instruction is the start prompt.
+    """
+    task, kept = find_task(name), FOLDER / f"answers-{name}.json"
+    rows = task.stock_rows()
+    if not kept.exists():
+        pool = [task.start, *(entry.text for entry in write_pool(task.family or "navigate"))]
+
+        async def ask() -> list[str]:
+            async with serve(FOLDER / "answers.sqlite", build_scorer) as (_, scorers):
+                return [await scorers.score(task, task.build_chat(text), rows) for text in pool]
+
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(asyncio.run(ask())), "utf-8")
+    return [gold for _, gold in rows], json.loads(kept.read_text("utf-8"))
+
 
 @cache
 def _is_right(world: World, instruction: int, question: int) -> bool:
@@ -90,7 +170,7 @@ class Model:
 
     name = "simulated"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World | Recorded) -> None:
         self.world = world
         self.drawn = iter(world.proposals())
         self.answers = 0
@@ -101,8 +181,10 @@ class Model:
             return ChatReply(f"<INS>{say(next(self.drawn, 1))}</INS>", "stop", 9, 9, 0.0)
         self.answers += 1
         number = int(text.rpartition("Message ")[2].split()[0])
-        right = self.world.is_right(read(text), number)
-        return ChatReply(f"The team is {'login' if right else 'refund'}.", "stop", 9, 9, 0.0)
+        gold = self.world.answer(number)
+        wrong = next(label for label in LABELS if label != gold)
+        said = gold if self.world.is_right(read(text), number) else wrong
+        return ChatReply(f"The team is {said}.", "stop", 9, 9, 0.0)
 
     async def aclose(self) -> None:
         pass
@@ -122,18 +204,18 @@ def read(text: str) -> int:
     return int("".join(str(ord(each) - 97) for each in digits))
 
 
-def examples() -> dict[Split, list[Example]]:
+def examples(world: World | Recorded) -> dict[Split, list[Example]]:
     numbers = iter(range(1000))
     return {
         split: [
-            Example(f"Message {n}", "login", f"t:{n}", row)
+            Example(f"Message {n}", world.answer(n), f"t:{n}", row)
             for row, n in enumerate(next(numbers) for _ in range(size))
         ]
-        for split, size in SIZES.items()
+        for split, size in world.sizes.items()
     }
 
 
-def settings_of(world: World, calls: int | None) -> Settings:
+def settings_of(world: World | Recorded, calls: int | None) -> Settings:
     return Settings(
         task=TaskSettings(
             DataSettings("t", "q", "a"), "label", labels=(("login", "login"), ("refund", "refund"))
@@ -152,9 +234,9 @@ def settings_of(world: World, calls: int | None) -> Settings:
     )
 
 
-def conduct(world: World, calls: int | None) -> tuple[RunState, Model]:
+def conduct(world: World | Recorded, calls: int | None) -> tuple[RunState, Model]:
     """Run opro's search to its end; its state and the model that it asked."""
-    settings, questions, model = settings_of(world, calls), examples(), Model(world)
+    settings, questions, model = settings_of(world, calls), examples(world), Model(world)
     runner = Runner(
         settings=settings,
         examples=questions,
@@ -170,13 +252,13 @@ def conduct(world: World, calls: int | None) -> tuple[RunState, Model]:
     return runner.state, model
 
 
-def opro(world: World, calls: int) -> float:
+def opro(world: World | Recorded, calls: int) -> float:
     """The winner of a run with this budget."""
     best = find_winner(conduct(world, calls)[0])
     return world.worth(read(best.instruction) if best else 0)
 
 
-def opro_questions(world: World, calls: int) -> float:
+def opro_questions(world: World | Recorded, calls: int) -> float:
     """The winner of the largest budget whose run asks at most so many questions."""
     budget = calls + calls // 10
     for _ in range(4):
@@ -189,17 +271,17 @@ def opro_questions(world: World, calls: int) -> float:
     return world.worth(read(best.instruction) if best else 0)
 
 
-def score(world: World, instruction: int, rows: Sequence[int]) -> float:
+def score(world: World | Recorded, instruction: int, rows: Sequence[int]) -> float:
     return fmean(world.is_right(instruction, row) for row in rows)
 
 
-def halving(world: World, calls: int, share: int) -> float:
+def halving(world: World | Recorded, calls: int, share: int) -> float:
     """Successive halving of calls / share instructions, the start prompt among them."""
     alive = [0, *world.proposals()][: max(2, calls // share)]
     rounds, spent, depth = math.ceil(math.log2(len(alive))), 0, 0
     for left in range(rounds, 0, -1):
         more = max(1, (calls - spent) // left // len(alive))
-        more = min(more, SIZES["train"] + SIZES["dev"] - depth)
+        more = min(more, sum(world.sizes.values()) - depth)
         depth, spent = depth + more, spent + more * len(alive)
         alive.sort(key=lambda each: -score(world, each, range(depth)))
         if left > 1:
@@ -207,13 +289,13 @@ def halving(world: World, calls: int, share: int) -> float:
     return world.worth(alive[0])
 
 
-def by_chance(world: World, calls: int, rows: int = 20) -> float:
+def by_chance(world: World | Recorded, calls: int, rows: int = 20) -> float:
     """The best of so many proposals on `rows` questions each."""
     tried = [0, *world.proposals()][: max(1, calls // rows)]
     return world.worth(max(tried, key=lambda each: score(world, each, range(rows))))
 
 
-METHODS: dict[str, Callable[[World, int], float]] = {
+METHODS: dict[str, Callable[[World | Recorded, int], float]] = {
     "opro": opro,
     "opro, questions": opro_questions,
     "halving N/16": lambda world, calls: halving(world, calls, 16),
@@ -223,7 +305,7 @@ METHODS: dict[str, Callable[[World, int], float]] = {
 }
 
 
-def measure(job: tuple[str, World, int]) -> float:
+def measure(job: tuple[str, World | Recorded, int]) -> float:
     method, world, calls = job
     return METHODS[method](world, calls)
 
@@ -239,7 +321,13 @@ def main(arguments: Sequence[str]) -> None:
     seeds = next((int(each) for each in arguments if each.isdecimal()), SEEDS)
     first = 0 if "--dev" in arguments else FIRST
     only = next((a[9:] for a in arguments if a.startswith("--budget=")), "")
-    worlds = [World(seed, shared) for shared in (0.6, 0.3) for seed in range(first, first + seeds)]
+    everyone = range(first, first + seeds)
+    worlds: list[World | Recorded] = [World(seed, x) for x in (0.6, 0.3) for seed in everyone]
+    if "--recorded" in arguments:
+        tasks = [each for each in arguments if each in EMBEDDED] or ["navigate", "boolean"]
+        worlds = [Recorded(task, seed) for task in tasks for seed in everyone]
+        for task in tasks:
+            record(task)  # before there are several processes
     with Pool(2) as pool:
         for calls in [int(only)] if only else BUDGETS:
             found = {

@@ -180,6 +180,22 @@ def test_a_resume_tells_when_the_original_config_was_edited(
     assert "was edited since (search.steps); this run keeps its own copy" in said.err
 
 
+def test_labels_read_off_the_data_are_no_edit_and_others_are(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    rows = [{"question": f"Film {n}?", "answer": "yes" if n % 2 else "no"} for n in range(40)]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = CONFIG.replace("answer: number", "answer: label")
+    (folder / "c.yaml").write_text(config)
+    model._say = lambda _: "yes" if len(model.requests) < 9 else ModelError("x", transient=False)
+    assert opro("optimize", "c.yaml").code == 1
+    assert "was edited since" not in opro("resume", "--last", "--keep-going").err
+    given = config.replace("answer: label", 'answer: label\n  labels: ["yes", "no", "maybe"]')
+    (folder / "c.yaml").write_text(given)
+    said = opro("resume", "--last", "--keep-going")
+    assert "was edited since (task.labels.maybe); this run keeps its own copy" in said.err
+
+
 def test_runs_lists_and_shows_what_is_there(opro: Opro) -> None:
     empty = opro("runs")
     assert (empty.code, empty.out) == (0, "")

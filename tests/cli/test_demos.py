@@ -41,9 +41,16 @@ def follow_examples(request: ChatRequest) -> str:
 
 
 @pytest.fixture
-def films(folder: Path, opro: Opro, monkeypatch: pytest.MonkeyPatch) -> Path:
+def model_of_films() -> ScriptedModel:
+    return ScriptedModel(follow_examples)
+
+
+@pytest.fixture
+def films(
+    folder: Path, opro: Opro, monkeypatch: pytest.MonkeyPatch, model_of_films: ScriptedModel
+) -> Path:
     """A folder with a finished search whose winner shows examples."""
-    monkeypatch.setitem(MODELS, "scripted", lambda _: ScriptedModel(follow_examples))
+    monkeypatch.setitem(MODELS, "scripted", lambda _: model_of_films)
     rows = [
         {"film": f"Film {n} is {'lovely' if n % 2 else 'dull'}.", "label": "yes" if n % 2 else "no"}
         for n in range(100, 180)
@@ -96,6 +103,19 @@ def test_examples_and_the_tokens_of_an_answer_stand_beside_each_candidate(
     assert {demo["shown"] for demo in best["demos"]} == {"gold"}
 
 
+def test_the_difference_on_train_is_of_the_rows_that_both_were_asked(
+    films: Path, opro: Opro
+) -> None:
+    run(opro)
+    data = opro("show", "films", "--json").data
+    asked = 16 - len(data["best"]["demos"])
+    assert data["shared"] == {"train": {"n": asked, "start": 0.0, "best": 1.0}}
+    shown = opro("show", "films").out
+    assert f"difference on train: of the {asked} questions that both were asked" in shown
+    diff = opro("diff", "films@start", "films@best").out
+    assert "+100.0 points" in diff
+
+
 def test_the_prompt_is_printed_with_its_examples(films: Path, opro: Opro) -> None:
     run(opro)
     text = opro("prompt", "films").out
@@ -136,6 +156,31 @@ def test_eval_does_not_take_a_prompt_without_its_examples(films: Path, opro: Opr
     assert "has worked examples or a layout of its own" in said.err
 
 
+def test_a_gate_asks_both_prompts_with_the_winners_examples(
+    films: Path, opro: Opro, model_of_films: ScriptedModel
+) -> None:
+    run(opro)
+    facts = opro("prompt", "films", "--json").data
+    winner = facts["messages"][0]["content"].rpartition("{{question}}")[0]
+    (films / "new.md").write_text("Say yes or no.\n")
+    model_of_films.requests.clear()
+    said = opro("gate", "films", "--prompt", "new.md", "--margin", "20", "--plain")
+    assert said.code == 0, said.out + said.err
+    count = len(facts["demos"])
+    note = f"the new prompt is asked with the winner's {count} worked examples, in its place"
+    assert note in " ".join(said.out.split())
+    asked = {
+        text.rpartition("Film ")[0]
+        for text in (request.messages[0].content for request in model_of_films.requests)
+        if "Film" in text
+    }
+    assert winner in asked
+    (new,) = asked - {winner}
+    assert "Say yes or no.\n" in new
+    assert new.count("Film ") == winner.count("Film ") == count
+    assert "optimizer" not in said.err
+
+
 def test_two_prompts_of_the_same_words_are_told_apart(films: Path, opro: Opro) -> None:
     run(opro)
     rows = opro("show", "films", "--json").data["candidates"]
@@ -147,6 +192,17 @@ def test_two_prompts_of_the_same_words_are_told_apart(films: Path, opro: Opro) -
     said = opro("diff", "films@start", place).out
     assert "(the same words)" in said
     assert "[4 examples]" in said
+    shown = [line.strip() for line in said.splitlines() if line.startswith("  + Film ")]
+    assert len(shown) == 4
+    assert all(line.endswith("→ yes" if "lovely" in line else "→ no") for line in shown)
+    back = opro("diff", place, "films@start").out
+    assert [line.strip() for line in back.splitlines() if line.startswith("  - Film ")] == [
+        line.replace("+", "-", 1) for line in shown
+    ]
+    same = opro("diff", place, place).out
+    assert len([line for line in same.splitlines() if line.startswith("    Film ")]) == 4
+    written = opro("diff", "films@start", place, "--markdown").out
+    assert "### Worked examples\n\n```diff\n+Film " in written
     facts = opro("diff", "films@start", place, "--json").data
     assert "demos" not in facts["before"]
     assert len(facts["after"]["demos"]) == 4

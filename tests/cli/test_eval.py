@@ -383,3 +383,22 @@ def test_an_evaluation_in_dollars_needs_the_price_of_its_scorer_alone(
     said = opro("eval", "c.yaml", "-p", "one", "--budget", "usd=5", "--json")
     assert said.code == 0, said.err
     assert len(model.requests) == 7
+
+
+def test_a_run_of_an_evaluation_says_what_was_scored(opro: Opro, folder: Path) -> None:
+    assert opro("eval", "c.yaml", *PROMPTS).code == 0
+    (made,) = (folder / "runs" / "evals").glob("[!.]*")
+    run = str(made.relative_to(folder))
+    told = "3 prompts were scored on test, without a search, so there is no winner to judge"
+    assert f"no verdict: {told}" in " ".join(opro("show", run).out.split())
+    assert opro("show", run, "--json").data["verdict_sentence"] == told
+    assert opro("report", run).code == 0
+    assert f"{told}." in (made / "report.html").read_text("utf-8")
+    for names in ((run, f"{run}@start"), (f"{run}@0.1", run)):
+        refused = opro("diff", *names)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err == (
+            f"opro: {made.name} is an evaluation of given prompts: none is its start prompt, none "
+            f"its best\nhint: name one by number, such as {run}@0.1; `opro show {run}` lists them\n"
+        )
+    assert opro("diff", f"{run}@0.1", f"{run}@0.2").code == 0

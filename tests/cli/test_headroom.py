@@ -67,7 +67,7 @@ def test_it_says_what_it_found_and_exits_with_0(opro: Opro, wide: Path) -> None:
     first = said.out.splitlines()[0]
     assert first.startswith(("go: ", "no: ", "cannot tell: "))
     assert "names the answers" in said.out
-    assert "93 calls, 13 of which the search will not make again" in said.out
+    assert "93 calls; the search takes 13 answers from here, unasked" in said.out
     assert "at most 150 calls" in said.err
     assert "no runs" in opro("runs").out + opro("runs").err  # it is none of them
 

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import signal
-import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_problem_kills import finish, opro, outcome
+from tests.cli.killed import kill_and_resume, outcome
 
 KILLS = int(os.environ.get("OPRO_KILLS", "20"))
 
@@ -117,33 +113,9 @@ def test_killed_at_any_moment_a_search_ends_the_same(tmp_path: Path, kind: str) 
         (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         return folder
 
-    seed = int(os.environ.get("OPRO_KILL_SEED", random.randrange(10**6)))
-    moments, left = random.Random(f"{seed} {kind}"), KILLS
-    whole = prepare("whole")
-    began = time.monotonic()
-    finish(opro(whole, "optimize", "c.yaml"))
-    took = time.monotonic() - began
-    expected = outcome(whole)
-    assert expected["status"] == "finished"
-    assert expected["candidates"] > 5
-    rounds = 0
-    while left:
-        folder = prepare(f"cut-{rounds}")
-        rounds += 1
-        process = opro(folder, "optimize", "c.yaml")
-        while left:
-            try:
-                process.wait(moments.uniform(0.1, 1.0) * took)
-                break  # it was done before
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.communicate()
-                left -= 1
-            begun = (folder / "runs").is_dir() and any((folder / "runs").glob("[!.]*/run.json"))
-            process = opro(folder, *(("resume", "--last") if begun else ("optimize", "c.yaml")))
-        finish(process)
-        assert outcome(folder) == expected, f"OPRO_KILL_SEED={seed}"
+    whole, *cut = kill_and_resume(prepare, kind, KILLS, latest=1.0)
+    assert outcome(whole)["candidates"] > 5
+    for folder in cut:
         answers = list_answers(folder)
-        assert answers == list_answers(whole), f"OPRO_KILL_SEED={seed}"
+        assert answers == list_answers(whole)
         assert max(answers.values()) == 1
-    print(f"OPRO_KILL_SEED={seed} {kind}: {KILLS} kills survived in {rounds} runs")

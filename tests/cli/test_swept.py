@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -74,6 +75,44 @@ def test_a_page_in_the_folder_of_the_sweep(opro: Opro, grid: Path) -> None:
     assert "4 of 5 cells counted, 1 left out: 1 never begun" in page.text.lower()
     assert "opro eval --sweep grid" in page.one("section", id="transfer").text
     assert not list(grid.glob(".sweep*"))
+
+
+def read_links(page: Path) -> dict[str, Path]:
+    """The files that the rows of a sweep's page link to, by cell."""
+    rows = parsed(page.read_text("utf-8")).one("section", id="cells").one("tbody").all("tr")
+    links = {row.one("th").text: row.all("a") for row in rows}
+    return {
+        name: page.parent / unquote(str(found[0].attributes["href"]))
+        for name, found in links.items()
+        if found
+    }
+
+
+def test_cells_are_linked_to_their_pages_which_are_written_along(
+    opro: Opro, grid: Path, folder: Path
+) -> None:
+    for cell in CELLS:
+        (grid / cell / "report.html").unlink()
+    (folder / "a b#").mkdir()
+    for page in (grid / "sweep.html", folder / "a b#" / "p.html"):
+        assert opro("report", "grid", "-o", str(page)).code == 0
+        links = read_links(page)
+        assert [*links] == [*CELLS]  # one never began, and has no page
+        for name, target in links.items():
+            assert parsed(target.read_text("utf-8")).one("h2").text == name
+    moved = folder / "elsewhere"
+    grid.rename(moved)
+    assert all(target.is_file() for target in read_links(moved / "sweep.html").values())
+
+
+def test_a_cell_whose_page_cannot_be_written_has_no_link(opro: Opro, grid: Path) -> None:
+    page = grid / "sums_seed1" / "report.html"
+    page.unlink()
+    page.mkdir()
+    said = opro("report", "grid")
+    assert (said.code, said.out) == (0, "runs/grid/sweep.html\n")
+    assert said.err.startswith("sums_seed1 has no page: ")
+    assert [*read_links(grid / "sweep.html")] == [cell for cell in CELLS if cell != "sums_seed1"]
 
 
 def test_output_a_folder_and_one_cell_by_path(opro: Opro, grid: Path, folder: Path) -> None:

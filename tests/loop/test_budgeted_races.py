@@ -9,10 +9,11 @@ import pytest
 from opro_cli.core.run.candidates import Candidate, Estimate, Outcome
 from opro_cli.core.run.events import Answered, Event, Looked, Proposed
 from opro_cli.core.run.progress import count_calls, estimate_calls
-from opro_cli.core.run.selection import decide, find_winner, list_rivals
+from opro_cli.core.run.selection import decide, find_winner, list_rivals, spread_out
 from opro_cli.core.run.state import RunState
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.task.example import Example, Split
+from opro_cli.loop.looks import order_questions
 from opro_cli.loop.runner import Runner
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.reports.verdict import judge
@@ -221,3 +222,31 @@ def _started(version: int) -> Any:
     from opro_cli.core.run.events import SessionStarted
 
     return SessionStarted(0.0, 1, "0.1.0", version)
+
+
+def test_every_part_of_an_order_has_the_labels_of_the_whole() -> None:
+    """Of 8 and 4 the middles of their shares are 1/16, 3/16 … and 1/8, 3/8 …."""
+    labels = ["no"] * 8 + ["yes"] * 4
+    order = spread_out(range(12), labels)
+    assert [labels[question] for question in order] == ["no", "yes", "no"] * 4
+    assert sorted(order) == [*range(12)]
+    assert spread_out([3, 1, 2], ["a"] * 4) == [3, 1, 2]
+
+
+async def test_a_first_look_asks_as_many_of_each_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the shuffle: a prompt with one answer to all is right on half of its questions."""
+    questions = {
+        split: [
+            Example(f"What is {n} plus {n}?", str(n % 2), f"t:{n}", row)
+            for row, n in enumerate(range(start, start + size))
+        ]
+        for split, start, size in SIZES
+    }
+    monkeypatch.setattr(runs, "examples", lambda: questions)
+    for seed in range(5):
+        runner = budgeted(200, seed=seed)
+        state = runner.state
+        for split in ("train", "dev"):
+            order = order_questions(state, split)
+            golds = [questions[split][question].target for question in order]
+            assert all(set(golds[at : at + 2]) == {"0", "1"} for at in range(0, len(golds), 2))

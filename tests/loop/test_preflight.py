@@ -11,6 +11,7 @@ from opro_cli.calls.metered import HELLO
 from opro_cli.core.run.events import Answered, Checked, InFlight, SessionEnded
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError, RunError
+from opro_cli.strategies.listed import ListStrategy
 from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, outcome, say
 
@@ -124,3 +125,19 @@ async def test_a_run_that_has_readable_answers_is_not_checked_again() -> None:
     resumed = new_runner(MemoryJournal(), scorer=model, past=past, preflight=True)
     assert await resumed.run() == "finished"
     assert not any(map(is_hello, model.requests))
+
+
+async def test_an_optimizer_that_no_step_asks_is_not_asked_whether_it_is_there() -> None:
+    runner = new_runner(
+        MemoryJournal(),
+        preflight=True,
+        policy=ListStrategy(("Add.",)),
+        strategy="list",
+        candidates=("Add.",),
+        steps=1,
+    )
+    assert await runner.run() == "finished"
+    assert runner.state.spend_of("optimizer").calls == 0
+    asking = new_runner(MemoryJournal(), preflight=True, steps=1)
+    assert await asking.run() == "finished"
+    assert "optimizer" in asking.state.checked

@@ -98,9 +98,11 @@ def test_what_does_not_fit_is_told(config: dict[str, Any], problem: str) -> None
 
 
 def test_unknown_options_are_refused() -> None:
-    settings = settle({"problem": "tour"}, options={"foo": 1})
-    with pytest.raises(ConfigError, match=r"search.options.foo"):
-        read_options(wiring.build_strategy(settings), settings.search.options)
+    with pytest.raises(ConfigError, match=r"options.foo: found with search.strategy problem"):
+        settle({"problem": "tour"}, options={"foo": 1})
+    strategy = wiring.build_strategy(settle({"problem": "tour"}))
+    with pytest.raises(ConfigError, match=r"search.options.foo"):  # where a run has it since before
+        read_options(strategy, {"foo": 1})
 
 
 def test_a_control_without_its_method_is_refused_and_repeating_needs_none() -> None:

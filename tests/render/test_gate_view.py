@@ -132,3 +132,13 @@ def test_a_broken_threshold_within_noise_says_so() -> None:
     page = format_gate(replace(report(), checks=(beyond, within)))
     assert "| 95.0 % | 80.0 % [65.0–90.0] | broken |" in page
     assert "| 85.0 % | 80.0 % [65.0–90.0] | broken, not beyond noise |" in page
+
+
+def test_the_names_of_facts_are_whole_on_80_columns() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    print_gate(report(), console)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    for name in ("difference", "questions", "evidence", "calls"):
+        assert any(line.startswith(f"{name} ") for line in lines), name
+    assert "of no loss; this look needs 0.0" in " ".join(" ".join(lines).split())

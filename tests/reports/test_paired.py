@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.stats.intervals import holm
+from opro_cli.core.run.candidates import Candidate, Estimate, Outcome
+from opro_cli.core.stats.intervals import Interval, holm
 from opro_cli.core.stats.paired import GAFFKE, compare_graded_scores
-from opro_cli.reports.paired import Flips
+from opro_cli.reports.formats import format_gain
+from opro_cli.reports.paired import Flips, SharedMeans, measure_shared
 from opro_cli.reports.verdict import judge
 from tests.reports.runs import diff, run
 
@@ -113,3 +115,30 @@ def test_holm_keeps_the_order_and_makes_nothing_smaller(p_values: list[float]) -
     assert all(p <= a <= 1 for p, a in zip(p_values, adjusted, strict=True))
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     assert [adjusted[i] for i in order] == sorted(adjusted)
+
+
+def candidate(**scores: float) -> Candidate:
+    """A prompt with the scores of train rows, each named by its number behind an r."""
+    made = Candidate("id", "Add.", 1)
+    for row, score in scores.items():
+        made.answers["train"].add(int(row[1:]), Outcome("2", score))
+    return made
+
+
+def test_a_gain_is_of_the_rows_that_both_were_asked() -> None:
+    start = candidate(r0=0.0, r1=0.0, r2=1.0, r3=1.0)
+    best = candidate(r2=1.0, r3=1.0)  # rows 0 and 1, which the start gets wrong, are shown
+    assert measure_shared(start, best, "train") == SharedMeans(2, start=1.0, best=1.0)
+    same = candidate(r0=1.0, r1=1.0, r2=1.0, r3=1.0)
+    assert measure_shared(start, same, "train") is None
+    scores = [{"scores": {"train": {"mean": mean}}} for mean in (0.5, 1.0)]
+    result = {"initial": scores[0], "best": scores[1]}
+    assert format_gain(result, "train") == "+50.0"
+    shared = {"train": {"n": 2, "start": 1.0, "best": 1.0}}
+    assert format_gain({**result, "shared": shared}, "train") == "0.0"
+
+
+def test_an_estimate_is_not_of_the_rows_that_were_asked() -> None:
+    start, best = candidate(r0=0.0, r1=1.0), candidate(r1=1.0)
+    best.answers["train"].estimate = Estimate(0.6, Interval(0.2, 0.9), 1)
+    assert measure_shared(start, best, "train") is None

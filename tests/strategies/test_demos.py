@@ -25,6 +25,7 @@ from opro_cli.core.task.example import ChatRequest, Example, Split
 from opro_cli.core.task.prompt import GOLD, Demo, Prompt
 from opro_cli.errors import ConfigError
 from opro_cli.loop.runner import Runner
+from opro_cli.reports.proposals import suggest_change
 from opro_cli.strategies.demo_rows import DemoRows, find_replies
 from opro_cli.strategies.demo_sets import list_bases, list_parts
 from opro_cli.strategies.demos import DemosStrategy
@@ -240,6 +241,28 @@ async def test_examples_keep_within_their_characters() -> None:
     assert 0 < max(sizes) <= 50
 
 
+async def test_rows_without_room_end_the_search_with_the_reason_and_the_key_to_raise() -> None:
+    run = new_run(options={"characters": 10})
+    assert await run.run() == "fruitless"
+    least = min(len(row.input) + len(row.target) for row in run.examples["train"])
+    assert run.state.search_ended == (
+        f"no train row fits into 10 characters, the shortest one with its answer takes {least}: "
+        "raise search.options.characters"
+    )
+    assert suggest_change(run.state).change == "change what ended the search"
+    fits = new_run(options={"characters": least})
+    await finish(fits)
+    assert any(prompt.demos for prompt in prompts(fits))
+
+
+async def test_a_context_without_room_for_a_row_is_named() -> None:
+    run = new_run()
+    run.strategy = DemosStrategy(tokens=1)
+    run.__post_init__()
+    assert await run.run() == "fruitless"
+    assert run.state.search_ended.endswith("raise scorer.gguf.context")
+
+
 async def test_the_search_ends_where_nothing_else_can_be_drawn() -> None:
     run = new_run(options={"most": 1, "shown_as": "text"}, steps=30)
     await finish(run)
@@ -261,8 +284,8 @@ def read_with_options(plain: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("task", "options", "fault"),
     [
-        ({}, {"most": 0}, "most: expected at least 1, found 0"),
-        ({}, {"characters": 0}, "characters: expected at least 1, found 0"),
+        ({}, {"most": 0}, "search.options.most: expected a whole number of at least 1, found 0"),
+        ({}, {"characters": 0}, "search.options.characters: expected a whole number of at least 1"),
         ({}, {"answers": "mine"}, "expected one of both, gold, replies"),
         ({}, {"shown_as": "turn"}, 'did you mean "turns"?'),
         ({}, {"many": 3}, "no such key"),

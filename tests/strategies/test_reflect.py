@@ -306,3 +306,11 @@ def test_a_proposal_without_a_note_is_as_before() -> None:
     view.state.apply(proposed(2, 0, "c"))
     score(view.state, "c", (0, 1))
     assert [c.note for c in view.state.candidates.values()] == ["", "", ""]
+
+
+def test_a_prompt_that_has_failed_nothing_yet_is_not_the_one_that_is_mended() -> None:
+    """The best is right on the one question that it was asked; the next best has a failure."""
+    lucky = view_of(sheets={"start": (0, 0, 0), "lucky": (1,), "able": (1, 1, 0)})
+    assert {ask.content for ask in ask_all(lucky)} == {Prompt("able")}
+    done = view_of(sheets={"start": (0, 0, 0), "able": (1, 1, 1)})
+    assert isinstance(ReflectStrategy().propose(done, 2), End)

@@ -345,7 +345,7 @@ def test_prompts_and_problems_in_one_sweep(search: Search) -> None:
     assert [each["cell"] for each in data["winners"]] == ["sums"]
     page = parsed(render_sweep_report(report))
     names = [node.attributes["id"] for node in page.all("section")]
-    assert names == ["problems", "matrix", "gain", "winners", "transfer", "cells"]
+    assert names == ["problems", "matrix", "gain", "winners", "transfer", "cells", "took"]
 
 
 def test_markdown_and_the_page_say_what_the_terminal_says(search: Search) -> None:
@@ -357,7 +357,7 @@ def test_markdown_and_the_page_say_what_the_terminal_says(search: Search) -> Non
     assert "### Winners" not in text
     page = parsed(render_sweep_report(report))
     names = [node.attributes["id"] for node in page.all("section")]
-    assert names == ["problems", "cells"]
+    assert names == ["problems", "cells", "took"]
     first, *_ = page.one("section", id="problems").all("table")
     cells = [each.text for each in first.one("tbody").all("td")]
     assert cells == ["2.0 ± – (1 of 1)", "5.8 ± 2.6", "7.6 ± 4.5", "4.0 ± 1.5"]

@@ -363,3 +363,12 @@ async def test_runs_at_work_stay_open_however_many_there_are(
     for name in names * 2:
         await page.get(f"run?name={name}")
     assert len(decoded) > 6
+
+
+async def test_a_run_without_a_scored_prompt_has_nothing_to_compare(
+    page: Page, journal: FileJournal
+) -> None:
+    got = await page.ask("api/compare?prompts=new&prompts=new")
+    assert got.status == 400
+    assert got.data["hint"]
+    assert (await page.ask("api/compare?prompts=new@0.1&prompts=new@0.1")).status == 200

@@ -102,10 +102,12 @@ def lay_out(state: RunState) -> Layout:
     proposals, joining = _expect_step(state)
     question = state.calls_per_question
     least = min(SHORTEST, sizes["train"])
-    whole = FIRST_SHARE * (racing - starts * least * question)
+    # Those of a probe join once, in the first step.
+    whole = FIRST_SHARE * (racing - (starts + state.drafts) * least * question)
     steps = max(1, min(search.steps, round(whole / (proposals + joining * least * question))))
     if not state.is_searching:
         steps = max(1, state.step)
+    joining += 0 if state.step else state.drafts
     own = (STEPS_SHARE * racing / steps - proposals) / max(1.0, joining) / OWN_LOOKS / question
     first = min(max(least, math.floor(own)), LONGEST, sizes["train"])
     whole_step = proposals + joining * first * question
@@ -115,12 +117,15 @@ def lay_out(state: RunState) -> Layout:
 
 
 def _expect_step(state: RunState) -> tuple[float, float]:
-    """Return the calls for the proposals of a step, and how many new candidates it brings."""
+    """Return the calls for the proposals of a step, and how many new candidates it brings.
+
+    Those of a probe are not among the latter.
+    """
     wanted = len(state.search.candidates or ()) or state.search.candidates_per_step
     if not state.step:
         asks = 0 if state.search.candidates else wanted
         return float(asks), float(wanted)
-    joined = len(state.candidates) - len(state.of_step(0))
+    joined = len(state.candidates) - len(state.of_step(0)) - state.drafts
     spend = state.spend_of("optimizer")
     calls = spend.calls + spend.cached - state.probed.get("optimizer", 0)
     calls -= len(state.checked & {"optimizer"})

@@ -24,6 +24,7 @@ class RunHeader:
     Attributes:
         run: The name of the run's folder.
         folder: Its path as shown.
+        optimizer: Its model; "" for a run that asks none.
         answer: The metric's name.
         notes: Sentences about the data (rows left out, split sizes chosen).
         resumed: Answers that are already in the journal, 0 for a fresh run.

@@ -209,6 +209,23 @@ def deal_out(order: Iterable[int], labels: Sequence[str]) -> list[int]:
     return sorted(rounds, key=lambda question: rounds[question])
 
 
+def spread_out(order: Iterable[int], labels: Sequence[str]) -> list[int]:
+    """Sort questions so that each label comes in every part as often as in the whole.
+
+    Of a label with n questions the k-th stands where a share of (k - 1/2) / n of all has come;
+    ties keep the order.
+    """
+    order = list(order)
+    counts = Counter(labels[question] for question in order)
+    times: Counter[str] = Counter()
+    places: dict[int, float] = {}
+    for question in order:
+        label = labels[question]
+        places[question] = (times[label] + 0.5) / counts[label]
+        times[label] += 1
+    return sorted(places, key=lambda question: places[question])
+
+
 def _list_wrong(candidate: Candidate) -> list[int]:
     outcomes = candidate.answers["train"].by_question
     return [question for question, outcome in outcomes.items() if outcome.score != 1.0]

@@ -43,6 +43,7 @@ GIVEN = frozenset(
         "scale",
         "groups",
         "most_calls",
+        "drafts",
     }
 )
 """Attributes of a state that follow from its settings and questions."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from opro_cli.core.labels import find_closed_set, get_kind
 from opro_cli.core.leaks.leaks import Leak, LeakFinder
 from opro_cli.core.run.candidates import (
     CACHED,
@@ -84,6 +85,7 @@ class RunState:
         repeats: How often each question is asked; its score is one over all of its replies.
         exclude_refused: Questions that the scorer can never answer are left out of scores.
         groups: By split, which questions belong together; without a split where each is alone.
+        labels: By split, the gold answer of each question where these are a few labels; else {}.
         leaks: Finds quotes of train questions in proposals.
         checked: The models that answered their check before the first paid question.
         candidates: By id, in the order they joined (initial ones as configured, then by step and
@@ -105,6 +107,7 @@ class RunState:
         probed: By role, calls of the probe before the run, which are among its spend.
         look: What is asked now in a race without full answer sheets; None before its first look.
         most_calls: `budget.calls` of this session, by which a race is laid out; None for no end.
+        drafts: Prompts of a probe before the run, which its first step tries beside its own.
     """
 
     def __init__(
@@ -122,6 +125,7 @@ class RunState:
         """Begin with the initial candidates; `form` is that of their contents."""
         self.search = search
         self.groups: dict[Split, Sequence[int]] = {}
+        self.labels: Mapping[Split, Sequence[str]] = {}
         self.sizes = dict(sizes)
         self.train_rows = tuple(range(sizes["train"]) if train_rows is None else train_rows)
         self.rounds = rounds
@@ -152,6 +156,7 @@ class RunState:
         self.probed: dict[str, int] = {}
         self.look: Looked | None = None
         self.most_calls: int | None = None
+        self.drafts = 0
         forms = search.initial_forms or (form,) * len(search.initial_instructions)
         for instruction, own in zip(search.initial_instructions, forms, strict=True):
             initial = ProposedText(0, instruction, "", own)
@@ -182,6 +187,8 @@ class RunState:
         )
         state.repeats = repeats
         state.groups.update(list_groups(examples))  # its candidates look there
+        if closed := find_closed_set(get_kind(task.answer, task.evaluator), examples):
+            state.labels = closed.golds
         return state
 
     def apply(self, event: Event) -> None:  # noqa: PLR0912 - a case for each event
@@ -547,7 +554,7 @@ class RunState:
         search, sizes = self.search, self.sizes
         starts = len(search.initial_instructions)
         per_step = len(search.candidates or ()) or search.candidates_per_step
-        tried = search.steps * per_step
+        tried = search.steps * per_step + (self.drafts if search.steps else 0)
         train = (starts + tried) * sizes["train"]
         dev = (starts + min(search.finalists, tried)) * sizes["dev"]
         test = (2 + len(self.baselines) + bool(search.noise_check)) * sizes["test"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from opro_cli.core.settings.meta_prompt import KEY as META_PROMPT
@@ -25,7 +25,7 @@ from opro_cli.core.settings.prompts import (
     hash_prompt,
     name_start_as_given,
 )
-from opro_cli.core.settings.schema import Path, Problem, read_section, show
+from opro_cli.core.settings.schema import Path, Problem, nearest, read_section, show
 from opro_cli.core.settings.settings import (
     ALL_OF,
     ASKING_NONE,
@@ -66,6 +66,7 @@ class NameResolver:
         check_answer: Raises ValueError for a name that no metric has.
         strategies: The names of the built-in ones that propose prompts.
         problem_strategies: Of those that propose solutions of a problem.
+        strategy_options: The dataclass of `search.options` for each of either that has options.
         find_parameter_faults: Returns what is wrong with the name of a problem and its parameters,
             each with its path below `task`.
         task_preset: Returns the `task` section of a preset; ValueError for an unknown one.
@@ -83,6 +84,7 @@ class NameResolver:
     search_preset: Callable[[str, str | None, str | None], Mapping[str, Any]]
     is_offered: Callable[[str, str], bool] = lambda *_: False
     problem_strategies: tuple[str, ...] = ()
+    strategy_options: Mapping[str, type[Any]] = field(default_factory=dict)
     find_parameter_faults: Callable[[str, Mapping[str, Any]], Sequence[Problem]] = lambda *_: ()
     find_key_variable: Callable[[str, str | None], str] = lambda *_: ""
     model_defaults: Callable[[str], Mapping[str, Any]] = lambda _: {}
@@ -185,6 +187,28 @@ def read_options(strategy: object, given: Mapping[str, Any]) -> Any:
     return options
 
 
+def find_option_faults(settings: Settings, names: NameResolver) -> Iterator[Problem]:
+    """Yield what a built-in strategy would refuse in `search.options`, or never look at.
+
+    To be called before a run begins. Runs that began when such options were passed over have them
+    still, and go on.
+    """
+    strategy, given = settings.search.strategy, settings.search.options
+    if strategy not in (*names.strategies, *names.problem_strategies):
+        return  # one from outside opro is imported first
+    if strategy not in names.strategy_options:
+        for name in given:
+            message = f"found with search.strategy {strategy}, which has no options; leave it out"
+            yield Problem(("search", "options", name), message)
+        return
+    problems: list[Problem] = []
+    read_section(names.strategy_options[strategy], given, ("search", "options"), problems)
+    yield from problems
+    for name, value in given.items():
+        if value == []:
+            yield Problem(("search", "options", name), "expected at least one, found []", "[]")
+
+
 def _find_unknown_parts(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the names that stand for no part, as far as they are texts."""
     problem = get_section(config, "task").get("problem")
@@ -204,7 +228,11 @@ def _find_unknown_parts(config: Mapping[str, Any], names: NameResolver) -> Itera
                 f" for task.problem {problem}" if of_problem else " for a task without a problem"
             )
             where = where if name in (*names.strategies, *names.problem_strategies) else ""
-            raise ValueError(f"expected one of {', '.join(built_in)}{where}, found {show(name)}")
+            guess = None if where else nearest(name, list(built_in))
+            meant = f' (did you mean "{guess}"?)' if guess else ""
+            raise ValueError(
+                f"expected one of {', '.join(built_in)}{where}{meant}, found {show(name)}"
+            )
 
     def check_evaluator(name: str) -> None:
         if name != evaluator and (of_problem or not names.is_offered("evaluators", name)):
@@ -316,7 +344,7 @@ def _fill_problem(config: Mapping[str, Any]) -> dict[str, Any]:
     task, search = dict(config["task"]), get_section(config, "search")
     if task.get("problem") is None:
         return dict(config)
-    known = {field.name for field in fields(TaskSettings)}
+    known = {each.name for each in fields(TaskSettings)}
     own = {name: task.pop(name) for name in list(task) if name not in known}
     given = task.get("parameters", {})
     if isinstance(given, Mapping):

@@ -250,7 +250,7 @@ NO_SUCH_KEY = "no such key"
 def _unknown_key(name: Any, path: Path, allowed: list[str], known: Mapping[str, str]) -> Problem:
     """Return the problem of a key that a section lacks; `known` says what to write instead."""
     guess = nearest(str(name), allowed)
-    hint = f'did you mean "{guess}"?' if guess else f"allowed here: {', '.join(allowed)}"
+    hint = f'did you mean "{guess}"?' if guess else f"allowed here: {', '.join(allowed) or 'none'}"
     other = known.get("", "")
     if str(name) in known:
         hint = known[str(name)]
@@ -270,15 +270,20 @@ def text(accepts: str = "some text", *, empty: bool = False) -> Reader:
     return Reader(read, accepts, {"type": "string"} | ({} if empty else {"pattern": r"\S"}))
 
 
-def whole(at_least: int | None = None) -> Reader:
+def whole(at_least: int | None = None, at_most: int | None = None) -> Reader:
     """Read a whole number of at least `at_least`, or any; true and 3.0 are none."""
     bounds = {} if at_least is None else {"minimum": at_least}
     accepts = "a whole number" + (f" of at least {at_least}" if bounds else "")
+    if at_most is not None:
+        bounds["maximum"] = at_most
+        accepts += f"{' and' if at_least is not None else ' of'} at most {at_most}"
 
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError(accepts)
         if at_least is not None and value < at_least:
+            raise ValueError(accepts)
+        if at_most is not None and value > at_most:
             raise ValueError(accepts)
         return value
 

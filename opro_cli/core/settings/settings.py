@@ -607,6 +607,12 @@ class Settings:
     )
 
     @property
+    def asks_optimizer(self) -> bool:
+        """Whether a search is made that asks the optimizer, where the config has one."""
+        search = self.search
+        return bool(search.steps) and search.strategy not in ASKING_NONE
+
+    @property
     def models(self) -> dict[str, ModelSettings]:
         """The models that the config has, by role."""
         known = {"scorer": self.scorer, "optimizer": self.optimizer, **self.roles}

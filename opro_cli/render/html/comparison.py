@@ -56,7 +56,7 @@ def _build_row(view: RunView) -> list[Markup | str]:
             )
             for score in (before, after)
         )
-        change = formats.format_change(before["mean"], after["mean"], view.scale)
+        change = formats.format_gain(view.result, split)
         scores = [split, *with_intervals, change]
     return [
         element("a", bdi(view.run.name), href=f"#{view.key}"),

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 
 from opro_cli.core.stats.hierarchical import Estimate
-from opro_cli.core.stats.intervals import Interval
 from opro_cli.render.html.assets import read_asset
-from opro_cli.render.html.markup import Content, Markup, bdi, clip, element, join, paragraphs
-from opro_cli.render.html.page import build_nav, build_page
-from opro_cli.render.html.view import limit_text, note, plot_interval, table, table_box
+from opro_cli.render.html.forest import GainRow, build_forest
+from opro_cli.render.html.heat_map import Tile, build_heat_map, build_tint_key
+from opro_cli.render.html.markup import (
+    Content,
+    Markup,
+    bdi,
+    cut_beginning,
+    element,
+    join,
+    paragraphs,
+)
+from opro_cli.render.html.page import build_nav, build_page, format_config
+from opro_cli.render.html.places import hide_all_places, hide_places
+from opro_cli.render.html.view import limit_text, note, table_box
 from opro_cli.render.safe import display_instruction
 from opro_cli.render.sweep import describe_find
-from opro_cli.reports.formats import format_points, pluralize
+from opro_cli.reports.formats import (
+    format_cost,
+    format_duration,
+    format_points,
+    format_unmetered,
+    pluralize,
+    utc_minute,
+)
 from opro_cli.reports.problem import describe_problem, read_problem
-from opro_cli.reports.sweeps.measured import MatrixKey, MeasuredCell
+from opro_cli.reports.sweeps.effort import measure_effort
+from opro_cli.reports.sweeps.measured import MatrixCell, MatrixKey, MeasuredCell
 from opro_cli.reports.sweeps.problem_grids import Grid, GridPair, build_section, describe_found
 from opro_cli.reports.sweeps.report import (
     INTERVAL,
@@ -31,7 +47,6 @@ from opro_cli.reports.sweeps.report import (
     describe_these_tasks,
     format_cell_score,
     format_choice,
-    format_estimate,
     format_matrix_cell,
     format_task_mean,
     format_test_score,
@@ -48,18 +63,29 @@ _HEADLINES = {
 }
 
 
-def render_sweep_report(report: SweepReport) -> str:
-    """Return the whole page, which loads nothing and which UTF-8 can encode."""
+Links = Mapping[str, str]
+"""The addresses of the pages about cells, by the names of these; not every cell has one."""
+
+
+def render_sweep_report(report: SweepReport, links: Links | None = None) -> str:
+    """Return the whole page, which loads nothing and which UTF-8 can encode.
+
+    Args:
+        report: What it is about.
+        links: Of the cells, from where the page lies.
+    """
+    links = links or {}
     of_prompts = [
-        ("matrix", "Test scores", _build_matrix(report)),
+        ("matrix", "Test scores", _build_matrix(report, links)),
         ("gain", "Gain of each task", _build_gain(report)),
-        ("winners", "Winners", _build_winners(report)),
+        ("winners", "Winners", _build_winners(report, links)),
         ("transfer", "Transfer", _build_transfer(report)),
     ]
     sections = [
         ("problems", "Problems", _build_problems(report)),
         *(of_prompts if report.searches_prompts else ()),
-        ("cells", "All cells", _build_cells(report)),
+        ("cells", "All cells", _build_cells(report, links)),
+        ("took", "What it took", _build_took(report)),
     ]
     parts = [(name, title, part) for name, title, part in sections if part is not None]
     content = [
@@ -151,7 +177,22 @@ def _break_lines(lines: Sequence[str]) -> Iterator[Content]:
         yield element("small", line)
 
 
-def _build_matrix(report: SweepReport) -> Markup:
+def fold(line: str, *more: str) -> Markup:
+    """Return one line about what follows, and the method behind it for who opens it."""
+    return element(
+        "details", element("summary", line), *(note(text) for text in more), class_="method"
+    )
+
+
+def link(name: str, links: Links, text: str | None = None) -> Markup:
+    """Return the name of a cell, or another text for it, linked to its page where it has one."""
+    shown = bdi(text or name)
+    if name not in links:
+        return shown
+    return element("a", shown, href=links[name], title=cut_beginning(name, 200))
+
+
+def _build_matrix(report: SweepReport, links: Links) -> Markup:
     squares = {square.key: square for square in report.squares}
     tasks = list(dict.fromkeys(key.task for key in squares))
     variants = list(report.by_variant)
@@ -159,40 +200,66 @@ def _build_matrix(report: SweepReport) -> Markup:
     def build_tile(task: str, variant: str) -> Tile:
         square = squares.get(MatrixKey(task, variant))
         gain = square.gain if square else None
-        return _build_tile(format_matrix_cell(square), gain)
+        pages = _link_runs(square, links) if square else None
+        return _build_tile(format_matrix_cell(square), gain, pages)
 
     means = [
         _build_tile(format_task_mean(over), over.estimate) for over in report.by_variant.values()
     ]
     rows = [(task, [build_tile(task, variant) for variant in variants]) for task in tasks]
     tiles = build_heat_map("Test scores by task and variant", variants, rows, ("mean gain", means))
-    return join([note(READ), _build_tint_key(), tiles])
+    line = "Test score of the chosen instruction, and its gain, with 95 % intervals."
+    return join([fold(line, READ), build_tint_key(), tiles])
 
 
-def _build_winners(report: SweepReport) -> Markup | None:
+def _build_tile(lines: Sequence[str], gain: Estimate | None, links: Markup | None = None) -> Tile:
+    if gain is None:
+        return Tile(lines, is_empty=True, links=links)
+    return Tile(lines, gain.mean, gain.interval, links=links)
+
+
+def _link_runs(square: MatrixCell, links: Links) -> Markup | None:
+    """Return a link to the page of each run of a square; they differ in their seeds alone."""
+    names = [cell.name for cell in (*square.cells, *square.left_out) if cell.name in links]
+    if not names:
+        return None
+    texts = ["its run"] if len(names) == 1 else [f"run {n}" for n in range(1, len(names) + 1)]
+    found = (link(name, links, text) for name, text in zip(names, texts, strict=True))
+    return element("span", *(part for each in found for part in (each, " ")), class_="pages")
+
+
+_FOLDED = 110
+"""Characters of an instruction beyond which two lines may not hold it."""
+
+
+def _build_winners(report: SweepReport, links: Links) -> Markup | None:
     if not report.winners:
         return None
     limit = limit_text(len(report.winners))
-    titles = ["task", "scorer", "cell", "chosen by", "start, on test", "test score", "gain"]
-    titles.append("instruction")
-    rows = [_build_winner(winner, limit) for winner in report.winners]
-    star = "★: no other scorer has a better one on the task."
-    return join([note(RULE, star), table("The winner of each task", titles, rows)])
+    blocks = (element("li", *_build_winner(each, links, limit)) for each in report.winners)
+    line = "Chosen without test scores. ★: no other scorer has a better one on the task."
+    return join([fold(line, RULE), element("ul", join(blocks), class_="winners")])
 
 
-def _build_winner(winner: Winner, limit: int) -> list[Markup | str]:
-    text = paragraphs(display_instruction(winner.instruction), limit)
-    scale = winner.run.state.scale
-    return [
-        join([bdi(winner.task), " ★" if winner.is_first else ""]),
+def _build_winner(winner: Winner, links: Links, limit: int) -> Iterator[Markup]:
+    """Yield the instruction, what it is worth, and where it comes from."""
+    shown = display_instruction(winner.instruction)
+    text, scale = element("span", paragraphs(shown, limit), class_="text"), winner.run.state.scale
+    if len(shown) > _FOLDED or "\n" in shown:
+        yield element("details", element("summary", text))
+    else:
+        yield element("p", text)
+    scores = format_test_score(winner.start, scale), format_test_score(winner.test, scale)
+    gain = element("b", format_winner_gain(winner))
+    yield element("p", "test ", scores[0], " → ", scores[1], " ", gain, class_="worth")
+    star = " ★" if winner.is_first else ""
+    parts = [
+        join([bdi(winner.task), star]),
         bdi(winner.scorer),
-        bdi(winner.cell.name),
+        link(winner.cell.name, links),
         format_choice(winner),
-        format_test_score(winner.start, scale),
-        format_test_score(winner.test, scale),
-        format_winner_gain(winner),
-        element("span", text, class_="text"),
     ]
+    yield element("p", *(element("span", part) for part in parts), class_="names")
 
 
 def _build_transfer(report: SweepReport) -> Markup | None:
@@ -209,9 +276,10 @@ def _build_transfer(report: SweepReport) -> Markup | None:
                 for target, worth in zip(transfer.targets, row, strict=True)
             ]
             rows.append((winner.cell.name, tiles))
-        explanation = note(TRANSFER, *([SEEN] if transfer.seen else []))
+        line = "Each winner on every task under every scorer. Home: where it was found."
+        explanation = fold(line, TRANSFER, *([SEEN] if transfer.seen else []))
         matrix = build_heat_map("Winners on other tasks and models", titles, rows)
-        parts += [explanation, _build_tint_key(), matrix]
+        parts += [explanation, build_tint_key(), matrix]
     if transfer.missing:
         command = f"opro eval --sweep {shlex.quote(report.name)}"
         squares = f"{pluralize(transfer.missing, 'square')} not asked yet. What asks for them: "
@@ -226,7 +294,7 @@ def _build_worth(worth: Worth, *, home: bool = False) -> Tile:
     return Tile(lines, comparison.difference, comparison.interval)
 
 
-def _build_cells(report: SweepReport) -> Markup:
+def _build_cells(report: SweepReport, links: Links) -> Markup:
     gain = " / ".join(
         [
             *(["gain"] if report.searches_prompts else []),
@@ -234,10 +302,19 @@ def _build_cells(report: SweepReport) -> Markup:
         ]
     )
     titles = ["cell", "status", "start", "best", gain, "counted"]
-    return table("All cells", titles, [_build_cell(cell) for cell in report.cells])
+    head = [element("th", title, scope="col") for title in titles]
+    body = []
+    for cell in report.cells:
+        first, *others = _build_cell(cell, links)
+        values = (
+            element("td", value, data_title=title)
+            for title, value in zip(titles[1:], others, strict=True)
+        )
+        body.append(element("tr", element("th", first, scope="row"), *values))
+    return table_box("All cells", head, body, kind="stack")
 
 
-def _build_cell(cell: MeasuredCell) -> Sequence[Markup | str]:
+def _build_cell(cell: MeasuredCell, links: Links) -> Sequence[Markup | str]:
     scores = [format_cell_score(cell, prompt) for prompt in (cell.start, cell.best)]
     gain, counted_in = NOTHING, join([f"no: {cell.left_out}" if cell.left_out else "yes"])
     if cell.is_problem:
@@ -247,7 +324,7 @@ def _build_cell(cell: MeasuredCell) -> Sequence[Markup | str]:
         gain = f"{format_points(sum(gains) / len(gains))} points"
     if cell.swept.problem:
         counted_in = join([counted_in, " ", bdi(cell.swept.problem, 2_000)])
-    return [bdi(cell.name), cell.status, *scores, gain, counted_in]
+    return [link(cell.name, links), cell.status, *scores, gain, counted_in]
 
 
 def _describe_find(cell: MeasuredCell) -> str:
@@ -259,107 +336,53 @@ def _describe_find(cell: MeasuredCell) -> str:
     return describe_find(found, minimise=run.state.scale.minimise)
 
 
-_HEIGHT, _DOT = 24, 5
-
-
 def _build_gain(report: SweepReport) -> Markup | None:
     """Return a forest plot with a line for each task, None where nothing counts."""
     over = report.gain
     if over.estimate is None:
         return None
-    estimates = [*(task.estimate for task in over.tasks), over.estimate]
-    ends = [end for e in estimates for end in (e.interval.low, e.interval.high)]
-    reach = max(0.05, *map(abs, ends))
-    lines = [
-        _plot_gain(task.name, pluralize(task.runs, "run"), task.estimate, reach)
+    rows = [
+        GainRow(task.name, _count_runs(task.runs, task.questions), task.estimate)
         for task in over.tasks
     ]
     if over.these is not None:
-        these, alike = "these tasks alone", "tasks like these"
-        lines.append(_plot_gain(these, "over their questions", over.these, reach, "row whole"))
-        lines.append(_plot_gain(alike, "over tasks", over.estimate, reach, "row whole"))
-    plot = element("div", join(lines), class_="forest")
-    return join([note(INTERVAL, "The dashed line: no gain."), plot])
-
-
-def _plot_gain(name: str, about: str, gain: Estimate, reach: float, kind: str = "row") -> Markup:
-    def place_gain(value: float) -> str:
-        return f"{round(50 + 49 * value / reach, 2):g}%"
-
-    interval, figures = gain.interval, f"{format_estimate(gain)} points"
-    return plot_interval(
-        bdi(name, 120),
-        element("span", element("b", figures), " ", element("small", about), class_="worth"),
-        (place_gain(interval.low), place_gain(interval.high)),
-        label=f"{clip(name, 120)}: {figures}",
-        height=_HEIGHT,
-        below=[element("line", x1="50%", x2="50%", y1=0, y2=_HEIGHT, class_="zero")],
-        above=[element("circle", cx=place_gain(gain.mean), cy=_HEIGHT / 2, r=_DOT)],
-        kind=kind,
+        rows.append(GainRow("these tasks alone", "over their questions", over.these, whole=True))
+        rows.append(GainRow("tasks like these", "over tasks", over.estimate, whole=True))
+    return join(
+        [fold("Gain on test questions, with 95 % intervals.", INTERVAL), build_forest(rows)]
     )
 
 
-STEPS = (0.05, 0.10, 0.20)
-"""Gains from which a tint is the next darker one."""
+def _count_runs(runs: int, questions: int) -> str:
+    return f"{pluralize(runs, 'run')}, {pluralize(questions, 'question')}"
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A cell of a heat map: lines, the first one large, and the gain that tints it."""
-
-    lines: Sequence[str]
-    mean: float | None = None
-    interval: Interval | None = None
-    is_empty: bool = False
-
-    @property
-    def tint(self) -> str | None:
-        """The CSS class; None for a gain that 0 may explain."""
-        if self.mean is None or self.interval is None:
-            return "empty" if self.is_empty else None
-        if self.interval.low <= 0 <= self.interval.high:
-            return None
-        darkness = 1 + sum(abs(self.mean) >= step for step in STEPS)
-        return f"{'up' if self.mean > 0 else 'down'}{darkness}"
-
-
-def _build_tile(lines: Sequence[str], gain: Estimate | None) -> Tile:
-    return Tile(lines, gain.mean, gain.interval) if gain else Tile(lines, is_empty=True)
-
-
-def build_heat_map(
-    caption: str,
-    titles: Sequence[str],
-    rows: Sequence[tuple[str, Sequence[Tile]]],
-    foot: tuple[str, Sequence[Tile]] | None = None,
-) -> Markup:
-    """Return a table of tiles, given the titles of its columns and its named rows."""
-    return table_box(
-        caption,
-        [element("td"), *(element("th", bdi(title), scope="col") for title in titles)],
-        [_build_tiles(name, tiles) for name, tiles in rows],
-        _build_tiles(*foot) if foot else None,
-        kind="cells",
-    )
-
-
-def _build_tiles(name: str, tiles: Sequence[Tile]) -> Markup:
-    cells = []
-    for tile in tiles:
-        first, *others = tile.lines
-        lines: list[Content] = [element("b", first), *(element("span", line) for line in others)]
-        cells.append(element("td", *lines, class_=tile.tint))
-    return element("tr", element("th", bdi(name), scope="row"), *cells)
-
-
-def _build_tint_key() -> Markup:
-    edges = [f"{100 * step:.0f}" for step in STEPS]
-    names = [f"under {edges[0]}", *(f"{a} to {b}" for a, b in pairwise(edges))]
-    names.append(f"{edges[-1]} and more")
-    items = [
-        element("li", f"{sign} {name}", class_=f"{direction}{number}")
-        for sign, direction in (("▼ −", "down"), ("▲ +", "up"))
-        for number, name in sorted(enumerate(names, 1), reverse=direction == "down")
+def _build_took(report: SweepReport) -> Markup | None:
+    """Return when the searches ran, what they cost, and what they were asked; None before any."""
+    took = measure_effort(report.cells)
+    if not took.runs:
+        return None
+    time = [f"first cell started {utc_minute(took.started)}"] if took.started else []
+    time += [f"last answer {utc_minute(took.ended)}"] if took.ended else []
+    unmetered = format_unmetered(took.spend["uncounted"])
+    facts = [
+        *time,
+        f"{format_duration(took.seconds)} at work, over all cells",
+        pluralize(took.calls, "call"),
+        f"cost {format_cost(took.spend)}" + (f" ({unmetered})" if unmetered else ""),
+        *(f"{role} {model}" for role, models in took.models.items() for model in models),
     ]
-    items.insert(len(names), element("li", "≈ not told from 0"))
-    return element("ul", *items, class_="tints", aria_label="Tints, by points gained")
+    matrix = {key: list(values) for key, values in took.varied.items()}
+    parts = [
+        element(
+            "ul", join(element("li", bdi(hide_places(fact), 300)) for fact in facts), class_="facts"
+        )
+    ]
+    for title, settings in (
+        ("what the cells differ in", matrix),
+        ("what they share, as YAML", took.shared),
+    ):
+        if settings:
+            text = element("pre", paragraphs(format_config(hide_all_places(settings)), 100_000))
+            parts.append(element("details", element("summary", title), text))
+    return join(parts)

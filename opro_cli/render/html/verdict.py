@@ -29,8 +29,8 @@ from opro_cli.reports.formats import (
     are_shares,
     describe_disagreement,
     describe_find,
-    format_change,
     format_ends,
+    format_gain,
     format_mean,
     format_p,
     format_points,
@@ -125,7 +125,7 @@ def _build_figures(view: RunView) -> Markup | None:
         _build_figure(view.best_name, after, view.scale),
         element(
             "p",
-            element("b", format_change(before["mean"], after["mean"], view.scale)),
+            element("b", format_gain(view.result, split)),
             on,
             interval,
         ),

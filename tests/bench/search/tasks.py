@@ -72,6 +72,10 @@ class Task:
         random.Random(f"bench rows {self.name} {seed}").shuffle(stock)
         return stock[:TRAIN], stock[TRAIN : TRAIN + DEV]
 
+    def stock_rows(self) -> tuple[Row, ...]:
+        """Return the rows of which every seed draws its own."""
+        return self._read_rows()[0]
+
     def test_rows(self) -> tuple[Row, ...]:
         """Return the rows that no search sees."""
         return self._read_rows()[1]

@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.sweep import Cell
 from opro_cli.render.html.assets import read_asset
-from opro_cli.render.html.sweep_page import Tile, build_heat_map, render_sweep_report
+from opro_cli.render.html.forest import GainRow, build_forest
+from opro_cli.render.html.heat_map import Tile, build_heat_map
+from opro_cli.render.html.sweep_page import render_sweep_report
 from opro_cli.reports.sweeps.measured import SweptCell
 from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report
 from tests.hostile.cases import CASES, Hostile, named, together
@@ -101,3 +104,92 @@ def test_every_number_of_a_square_is_in_words() -> None:
     assert (first.attributes["class"], second.attributes["class"]) == ("up4", "empty")
     assert second.text == "–1 stopped"
     assert "1 of 2 cells counted, 1 left out: 1 stopped" in tree.text.lower()
+
+
+def two_tasks() -> list[SweptCell]:
+    """Two tasks under two models; "a" gains 1/2, "b" loses 1/4, each on four questions."""
+    told = []
+    for model in ("openai/a-model-of-a-long-name", "hosted_vllm/another/with-more-parts"):
+        better = run_of("a", "wwrr", "rrrr", scorer=model, best="Count the wheels, then add.")
+        worse = run_of("b", "wwrr", "wwwr", scorer=model, best="Say it at length. " * 20)
+        told.append(cell(f"a_{model[:2]}", better, task="a.yaml", model=model))
+        told.append(cell(f"b_{model[:2]}", worse, task="b.yaml", model=model))
+    return told
+
+
+def test_the_forest_has_one_axis_and_one_line_of_no_gain() -> None:
+    """Two tasks: from -1 to +1 the axis is as wide as the share between 5 and 95 %."""
+    rows = [
+        GainRow("a", "4 questions", Estimate(0.5, Interval(0.0, 1.0))),
+        GainRow("all", "over tasks", Estimate(0.0, Interval(-1.0, 1.0)), whole=True),
+    ]
+    tree = parsed(build_forest(rows))
+    (zero,) = tree.all("line", class_="zero")
+    assert zero.attributes == {"x1": "50%", "x2": "50%", "y1": "0", "y2": "10.5em", "class": "zero"}
+    spans = [
+        (each.attributes["x1"], each.attributes["x2"], each.attributes["y1"])
+        for each in tree.all("line", class_="span")
+        if each.attributes["y1"] == each.attributes["y2"]
+    ]
+    assert spans == [("50%", "95%", "2.62em"), ("5%", "95%", "7.88em")]
+    mark = tree.all("svg")[1]
+    assert (mark.attributes["x"], mark.attributes["y"]) == ("72.5%", "2.62em")
+    labels = [text.text for text in tree.all("text")]
+    assert labels == ["-100", "-50", "0", "+50", "+100"]
+    assert {each.attributes["y"] for each in tree.all("text")} == {"11.8em"}
+
+
+def test_cells_and_squares_and_winners_are_linked_where_there_is_a_page() -> None:
+    known = build_sweep_report("grid", two_tasks())
+    links = {"a_op": "a_op/report.html", "b_ho": "b%23/report.html"}
+    tree = parsed(render_sweep_report(known, links))
+    for section, found in (
+        ("matrix", ["a_op/report.html", "b%23/report.html"]),
+        ("winners", ["a_op/report.html", "b%23/report.html"]),
+        ("cells", ["a_op/report.html", "b%23/report.html"]),
+    ):
+        anchors = tree.one("section", id=section).all("a")
+        assert [each.attributes["href"] for each in anchors] == found
+    assert [each.text for each in tree.one("section", id="matrix").all("a")] == ["its run"] * 2
+
+
+def test_the_instruction_of_a_winner_stands_first_and_whole() -> None:
+    tree = parsed(render_sweep_report(build_sweep_report("grid", two_tasks())))
+    first, _, second, _ = tree.one("ul", class_="winners").all("li")
+    assert first.text.startswith("Count the wheels, then add.test 50.0 %")
+    assert not first.all("details")
+    assert ("Say it at length. " * 20).strip() in second.one("details").text
+
+
+def test_the_method_is_folded_behind_a_line() -> None:
+    tree = parsed(render_sweep_report(build_sweep_report("grid", two_tasks())))
+    folded = [each.one("summary").text for each in tree.all("details", class_="method")]
+    assert [line.partition(",")[0].partition(".")[0] for line in folded] == [
+        "Test score of the chosen instruction",
+        "Gain on test questions",
+        "Chosen without test scores",
+    ]
+    assert (
+        tree.one("section", id="winners")
+        .one("details", class_="method")
+        .text.endswith("they tell honestly what the winner is worth.")
+    )
+
+
+def test_the_foot_says_what_it_took() -> None:
+    created = "2026-11-23T10:00:00+00:00"
+    told = [
+        replace(each, run=each.run and replace(each.run, identity={"created": created}))
+        for each in two_tasks()
+    ]
+    told.append(cell("never", None, task="a.yaml", model="x"))
+    took = parsed(render_sweep_report(build_sweep_report("grid", told))).one("section", id="took")
+    facts = [each.text for each in took.all("li")]
+    # Each run: a question of train and one of dev under two prompts, four of test, one proposal.
+    assert facts[0] == "first cell started 2026-11-23 10:00 UTC"
+    assert "52 calls" in facts
+    assert "scorer hosted_vllm/another/with-more-parts" in facts
+    differ, share = took.all("details")
+    assert "task:\n- a.yaml\n- b.yaml\n" in differ.text
+    assert "model: openai/b" in share.text
+    assert "openai/a" not in share.text

@@ -1,0 +1,1 @@
+"""Figures for papers and slides: self-contained SVG at the width of a column."""

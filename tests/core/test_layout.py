@@ -1,0 +1,46 @@
+"""How a budget of calls is laid out, and what is said of it, in cases worked by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opro_cli.core.run.layout import lay_out
+from opro_cli.core.task.example import Example, Split
+from opro_cli.reports.layout import describe_layout
+from tests.core.runs import new_state
+from tests.loop.runs import settings
+
+SIZES: tuple[tuple[Split, int], ...] = (("train", 30), ("dev", 20), ("test", 10))
+
+
+def test_the_prompts_of_a_probe_are_laid_out_in_the_step_that_tries_them() -> None:
+    state = new_state(steps=10, per_step=4, train=30, dev=20, test=0, finalists=3)
+    state.most_calls = 100
+    # 15 of 100 for dev. 0.65 of 85 less 3 for the start prompt, in steps of 4 + 4 * 3 calls
+    assert (lay_out(state).steps, lay_out(state).own) == (3, 4 + 4 * 3)
+    everything = state.count_everything()
+    state.drafts = 4
+    # less 3 for each prompt of the probe as well, which join the 4 of the first step alone
+    assert (lay_out(state).steps, lay_out(state).own) == (3, 4 + 8 * 3)
+    assert state.count_everything() - everything == 4 * 30
+
+
+def describe(calls: int, **search: Any) -> str:
+    examples = {
+        split: tuple(Example(f"{split} {n}?", str(n), f"{split}:{n}", n) for n in range(size))
+        for split, size in SIZES
+    }
+    given = {"steps": 10, "candidates_per_step": 4, "racing": True, **search}
+    return " ".join(describe_layout(settings(budget={"calls": calls}, **given), examples))
+
+
+def test_what_test_asks_beside_the_verdict_is_not_ruled_out() -> None:
+    said = describe(100, baselines=("Think.",), noise_check=True)
+    assert (
+        "keeps 20 calls for the verdict on test; search.baselines and search.noise_check, which "
+        "take 20 more, are asked only where the search leaves so many"
+    ) in said
+    assert "; search.noise_check, which take 10 more" in describe(
+        100, baselines=(), noise_check=True
+    )
+    assert "verdict" not in describe(200, baselines=("Think.",), noise_check=True)

@@ -1,0 +1,70 @@
+"""The page about a sweep in a browser, wide and narrow: all of it is there, and names are whole."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from opro_cli.render.html.sweep_page import render_sweep_report
+from opro_cli.reports.sweeps.report import build_sweep_report
+from tests.reports.html.browser import CHROMIUM, browser
+from tests.reports.html.test_sweep_page import two_tasks
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+
+OUTSIDE = """
+[...document.querySelectorAll('main *')].filter(node => {
+  const box = node.getBoundingClientRect()
+  return box.width && !node.closest('.unseen') && (box.right > innerWidth + 1 || box.left < -1)
+}).map(node => node.outerHTML.slice(0, 120))
+"""
+BROKEN = """
+[...document.querySelectorAll('.names bdi, .forest .who bdi')]
+  .filter(name => name.getClientRects().length > 1).map(name => name.textContent)
+"""
+CUT = """
+[...document.querySelectorAll('.forest b')]
+  .filter(text => text.scrollWidth > text.clientWidth + 1).map(text => text.textContent)
+"""
+ZERO = """
+(line => [line.top, line.bottom])(document.querySelector('.forest .zero').getBoundingClientRect())
+"""
+ROWS = (
+    "[...document.querySelectorAll('.forest > div > div')].map(r => r.getBoundingClientRect().top)"
+)
+LABELS = """
+[...document.querySelectorAll('.forest text')].map(text => text.getBoundingClientRect())
+  .map(box => [box.left, box.right, box.top])
+"""
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "narrow"])
+async def test_nothing_is_cut_off_and_no_name_is_broken(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    told = two_tasks()
+    page = tmp_path / "sweep.html"
+    links = {each.cell.name: f"{each.cell.name}/report.html" for each in told}
+    page.write_text(render_sweep_report(build_sweep_report("grid", told), links), "utf-8")
+    async with browser(tmp_path / "profile") as tab:
+        await tab.open(page, *size)
+        root = "document.documentElement"
+        assert await tab.evaluate(f"{root}.scrollWidth === {root}.clientWidth")
+        if size[0] < 500:  # a wide matrix scrolls in a box of its own, a narrow page has none
+            assert await tab.evaluate(OUTSIDE) == []
+        assert await tab.evaluate(BROKEN) == []
+        assert await tab.evaluate(CUT) == []
+        top, bottom = await tab.evaluate(ZERO)
+        rows = await tab.evaluate(ROWS)
+        assert len(rows) == 4
+        assert top <= rows[0] + 1
+        assert bottom > rows[-1]
+        boxes = await tab.evaluate(LABELS)
+        assert all(box[2] >= bottom for box in boxes)
+        assert all(one[1] < other[0] for one, other in pairwise(boxes))
+        assert not tab.said
