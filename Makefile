@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart real test test-slow test-ray test-real check lint conformance agreement bench bench-full bench-search bench-search-real house soak lock docs readme embedded-model clean
+.PHONY: quickstart real test test-slow test-ray test-real test-browser axe check lint conformance agreement bench bench-full bench-search bench-search-real house soak lock docs readme embedded-model clean
 
 quickstart: .venv/ready
 	$(BIN)/opro optimize configs/quickstart.yaml
@@ -29,6 +29,16 @@ lint: .venv/ready-dev
 test-ray: .venv/ready-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/ray.lock
 	$(BIN)/pytest -q -m ray
+
+# The pages in a headless Chromium, and with axe-core, where npm is there to fetch it (3 MB).
+test-browser: .venv/ready-dev
+	@command -v npm >/dev/null && $(MAKE) --no-print-directory axe || echo "no npm: the pages are tested without axe-core"
+	$(BIN)/pytest -q -m browser
+
+axe: .bench/axe/node_modules/axe-core/axe.min.js
+
+.bench/axe/node_modules/axe-core/axe.min.js:
+	npm install --silent --no-save --no-package-lock --prefix .bench/axe axe-core@4.14.1
 
 # A real model behind llama.cpp's own server; gets both into .venv (34 and 93 MB).
 test-real: .venv/ready-dev

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.app.named_prompts import build_unscored_error, find_prompt
-from opro_cli.app.session import read_recorded_settings, read_train_replies
+from opro_cli.app.run_settings import read_recorded_settings
+from opro_cli.app.session import read_train_replies
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.deciding import measure_mean
 from opro_cli.core.run.selection import find_baseline

@@ -9,7 +9,8 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app.optimize import NewRun, Origin, UsedTogether, describe_parts, name_use
-from opro_cli.app.session import hash_weights_of, list_part_folders, read_present_settings
+from opro_cli.app.run_settings import read_present_settings
+from opro_cli.app.session import hash_weights_of, list_part_folders
 from opro_cli.app.startable import require_startable
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.cheapest import PRUNED_AT

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from opro_cli.errors import OproError, RunFolderError
+from opro_cli.app.frozen_answers import PAGE_BYTES, freeze_answers
+from opro_cli.errors import OproError, RunFolderError, UsageError
 from opro_cli.files import write_atomically
 from opro_cli.render.html.page import render_report
 from opro_cli.reports.recorded import RecordedRun, build_history
@@ -31,7 +32,14 @@ def report_on_runs(folders: Sequence[Path], output: Path | None) -> Path:
 
     Raises:
         RunFolderError, JournalError: A run cannot be read, or the page cannot be written.
+        UsageError: No page was named, and the file of its usual name is not one of opro's.
     """
+    several = output is None and len(folders) > 1
+    if several and Path(REPORT).exists() and not _is_own(Path(REPORT)):
+        raise UsageError(
+            f"{REPORT} is here already, and no page that opro wrote",
+            "name another with --output, or this one to replace it",
+        )
     page = output or (folders[0] / REPORT if len(folders) == 1 else Path(REPORT))
     write_report([read_run(folder) for folder in folders], page)
     return page
@@ -47,7 +55,8 @@ def write_report(runs: Sequence[RecordedRun], page: Path) -> None:
         RunFolderError: The page cannot be written.
     """
     histories = [build_history(run, read_events(Path(run.folder) / "events.jsonl")) for run in runs]
-    _write(render_report(runs, histories), page)
+    answers = [freeze_answers(run, PAGE_BYTES // len(runs)) for run in runs]
+    _write(render_report(runs, histories, answers), page)
 
 
 def write_sweep_report(report: SweepReport, page: Path, note: Note) -> None:
@@ -81,6 +90,15 @@ def _find_address(page: Path, folder: Path) -> str:
     """Return the address of a page from another one in a folder: both may be moved together."""
     parts = Path(os.path.relpath(page.resolve(), folder.resolve())).parts
     return "/".join(quote(os.fsencode(part), safe="") for part in parts)
+
+
+def _is_own(page: Path) -> bool:
+    """Return whether a page was written by opro, as its title says."""
+    try:
+        with page.open("rb") as file:
+            return b"opro report</title>" in file.read(20_000)
+    except OSError:
+        return False
 
 
 def _write(text: str, page: Path) -> None:

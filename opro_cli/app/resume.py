@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from opro_cli.app.run_settings import read_present_settings, read_recorded_settings
 from opro_cli.app.session import (
     hash_weights_of,
     list_part_folders,
-    read_present_settings,
-    read_recorded_settings,
 )
 from opro_cli.app.startable import find_origins_of_parts, require_startable
 from opro_cli.core.settings.differences import Change, apply_changes, convert_to_plain, find_changes

@@ -17,6 +17,7 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app.probed import list_drafts, list_probed, read_known
+from opro_cli.app.run_settings import read_present_settings
 from opro_cli.app.start_runs import restore_references
 from opro_cli.config.overrides import parse_override
 from opro_cli.core.run.events import Answered
@@ -27,7 +28,6 @@ from opro_cli.core.settings.settings import HUB, Settings
 from opro_cli.core.task.example import Split
 from opro_cli.embedded.config import hash_weights
 from opro_cli.errors import (
-    ConfigError,
     Interrupted,
     JournalError,
     OproError,
@@ -53,7 +53,6 @@ from opro_cli.store.reopened import adopt_settings
 from opro_cli.store.replay import save_snapshot
 from opro_cli.store.run_folder import (
     CONFIG_COPY,
-    read_identity,
     read_run,
     rewrite_config,
     settle_run,
@@ -405,30 +404,6 @@ def _note_missing_copy(folder: Path) -> tuple[str, ...]:
     if (folder / CONFIG_COPY).exists():
         return ()
     return (f"{CONFIG_COPY} is missing from the run folder: going on as the run began",)
-
-
-def read_recorded_settings(folder: Path) -> Settings:
-    """Return the settings that the run began with."""
-    recorded = wiring.parse_settings(read_identity(folder)["settings"])
-    if recorded is None:
-        raise RunFolderError(
-            f"{folder / 'run.json'}: its settings cannot be read",
-            "restore it from a backup, or copy the whole run folder again",
-        )
-    return recorded
-
-
-def read_present_settings(folder: Path) -> Settings:
-    """Return the settings of its copy of the config; without that copy, those it began with."""
-    path = folder / CONFIG_COPY
-    if not path.exists():
-        return read_recorded_settings(folder)
-    try:
-        return wiring.read_config(path, is_copy=True)
-    except ConfigError as error:
-        raise RunFolderError(
-            error.message, f"put it right, or delete {path} to go on as the run began"
-        ) from None
 
 
 def list_part_folders(identity: Mapping[str, Any]) -> tuple[Path, ...]:

@@ -17,7 +17,7 @@ from typing import Any
 from opro_cli.app.answers import build_evaluator, locate_answer
 from opro_cli.app.named_prompts import build_unscored_error
 from opro_cli.app.open_runs import FoundRun, OpenRuns
-from opro_cli.app.session import read_present_settings
+from opro_cli.app.run_settings import read_present_settings
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, FirstReply
 from opro_cli.core.settings.settings import BudgetSettings
@@ -195,6 +195,21 @@ class RunsViewer:
             candidate = _get_candidate(opened.run, prompt)
             evaluator = build_evaluator(opened.run, _KeptReplies(opened))
             return _read_answer(opened, run.name, candidate, split, question, evaluator)
+
+    def read_answers(
+        self, name: str, wanted: Iterable[tuple[Split, int, str]]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield answers as `read_answer` returns them: of a split, to a question, under a prompt.
+
+        The run is held open until the last is taken, or the iterator is closed.
+        """
+        run = self._runs.find(name)
+        with self._runs.open(run) as slot:
+            opened = slot.run
+            evaluator = build_evaluator(opened.run, _KeptReplies(opened))
+            for split, question, prompt in wanted:
+                candidate = _get_candidate(opened.run, prompt)
+                yield _read_answer(opened, run.name, candidate, split, question, evaluator)
 
     def export(
         self,

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from opro_cli.app.session import build_header, read_recorded_settings
+from opro_cli.app.run_settings import read_recorded_settings
+from opro_cli.app.session import build_header
 from opro_cli.core.run.events import Event, SessionStarted
 from opro_cli.core.run.progress import Progress, count_calls
 from opro_cli.ports import Observer

@@ -294,6 +294,7 @@ Output = Annotated[
         "sweep's), or report.html here for several runs.",
     ),
 ]
+Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
 
 
 def report(
@@ -303,9 +304,13 @@ def report(
     ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     output: Output = None,
+    open_page: Open = False,
     as_json: Json = False,
 ) -> None:
-    """Write one run or several as an HTML page.
+    """Write one run or several as an HTML page, which is one file to be sent on.
+
+    The page of a run holds the answers under start prompt and winner, as many as 1.5 MB take; opro
+    view shows all. Several runs stand side by side on top. No path of this machine is in it.
 
     For a sweep the page shows the matrix of test scores, the winners and the mean gain. A cell is
     a run with a page of its own, named as SWEEP/CELL.
@@ -322,18 +327,31 @@ def report(
     if sweeps := find_sweeps(runs, runs_dir):
         page = report_on_sweeps(sweeps, runs_dir, output)
         _print_path(page, sorted({folder.name for folder in sweeps}), as_json=as_json)
+        if open_page:
+            _open(page)
         return
     # A run that was named twice is shown once.
     folders = list(dict.fromkeys(find_run(run, runs_dir) for run in runs))
     page = report_on_runs(folders, output)
     _print_path(page, [folder.name for folder in folders], as_json=as_json)
+    if open_page:
+        _open(page)
+
+
+def _open(page: Path) -> None:
+    from opro_cli.cli.view import open_browser
+
+    if not open_browser(page.resolve().as_uri()):
+        say("no browser can be opened here")
 
 
 def _print_path(page: Path, names: list[str], *, as_json: bool) -> None:
     """Print the path of a page; under `--json` also the runs, or the sweep, that it shows."""
     from opro_cli.render.safe import printable
+    from opro_cli.render.tables import make_page
 
     if as_json:
         print_json({"page": str(page), "shows": names})
     else:
-        print(printable(str(page)))
+        out = make_page(sys.stdout)
+        out.write(out.link(printable(str(page)), page.resolve().as_uri()))

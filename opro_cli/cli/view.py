@@ -56,14 +56,14 @@ def view(
 
     def ready(address: str) -> None:
         print(f"{address}{fragment}", flush=True)
-        opened = not no_open and _open_browser(f"{address}{fragment}")
+        opened = not no_open and open_browser(f"{address}{fragment}")
         say("opened in the browser; Ctrl-C ends it" if opened else "Ctrl-C ends it")
 
     serve(RunsViewer(runs_dir), host, port, ready)
     say("ended; nothing of the runs was changed")
 
 
-def _open_browser(address: str) -> bool:
+def open_browser(address: str) -> bool:
     """Open a browser where there is a display for one; return whether that was done."""
     import os
     import sys

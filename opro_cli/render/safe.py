@@ -183,6 +183,16 @@ def printable_difference(text: str, ends: tuple[int, int], width: int) -> str:
     return head + printable_ends(own, max(1, width - len(head) - len(tail))) + tail
 
 
+def link_text(text: str, address: str) -> str:
+    """Return a printable text as a link of terminals that know OSC 8; others show the text alone.
+
+    Args:
+        text: What is shown.
+        address: Where it leads, percent-encoded.
+    """
+    return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\"
+
+
 def printable_lines(text: str) -> list[str]:
     """Return the lines of a prompt that is shown in full.
 

@@ -14,7 +14,13 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Literal, TextIO
 
-from opro_cli.render.safe import MOST_LINES, measure_width, printable, wrap_printable
+from opro_cli.render.safe import (
+    MOST_LINES,
+    link_text,
+    measure_width,
+    printable,
+    wrap_printable,
+)
 
 MOST_CELLS = 500
 """Terminal cells of an untrusted value."""
@@ -200,7 +206,7 @@ class Page:
         """
         if not self._links or not address.isascii() or not address.isprintable():
             return text
-        return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\"
+        return link_text(text, address)
 
     def _style(self, style: str, text: str) -> str:
         codes = ";".join(self._codes[word] for word in style.split() if word in self._codes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple, TypeGuard
 
 from opro_cli.core.run.events import (
@@ -75,10 +75,15 @@ class UnreadableReply:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The spend from the first call to the last, thinned evenly, and unreadable replies."""
+    """The spend from the first call to the last, thinned evenly, and unreadable replies.
+
+    Attributes:
+        seconds: What a reply took on average, by candidate; those from a cache do not count.
+    """
 
     spend: tuple[SpendPoint, ...] = ()
     unreadable: tuple[UnreadableReply, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def build_history(run: RecordedRun, events: Iterable[Event]) -> History:
@@ -100,6 +105,8 @@ class HistoryBuilder:
         self._points = [SpendPoint(0.0, 0, 0, 0.0)]
         self._unreadable: list[UnreadableReply] = []
         self._number, self._stride = 0, 1
+        self._seconds: dict[str, float] = {}
+        self._timed: Counter[str] = Counter()
 
     def add(self, event: Event) -> None:
         """Add one event."""
@@ -110,6 +117,10 @@ class HistoryBuilder:
             self._working += event.seconds
         self._last = event.at
         self._meter.count(event)
+        if isinstance(event, Answered) and event.via == "call":
+            known = self._seconds.get(event.candidate, 0.0)
+            self._seconds[event.candidate] = known + event.seconds
+            self._timed[event.candidate] += 1
         if _is_unreadable(event) and len(self._unreadable) < MAX_REPLIES:
             instruction = self._state.get_candidate(event.candidate).instruction
             reply = UnreadableReply(instruction, event.split, event.question, event.text)
@@ -122,7 +133,8 @@ class HistoryBuilder:
     def build(self) -> History:
         """Return the history so far."""
         last = self._meter.point(self._working)
-        return History((*self._points, last), tuple(self._unreadable))
+        means = {id: total / self._timed[id] for id, total in self._seconds.items()}
+        return History((*self._points, last), tuple(self._unreadable), means)
 
 
 class _Meter:

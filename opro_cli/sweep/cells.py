@@ -13,7 +13,8 @@ from opro_cli import wiring
 from opro_cli.app import startable
 from opro_cli.app.optimize import Origin, UsedTogether, start_with
 from opro_cli.app.resume import check_resumable
-from opro_cli.app.session import open_test_ledger, read_recorded_settings
+from opro_cli.app.run_settings import read_recorded_settings
+from opro_cli.app.session import open_test_ledger
 from opro_cli.app.start_runs import require_resolved
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.uses import DrawnUse

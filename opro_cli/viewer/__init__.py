@@ -1,1 +1,1 @@
-"""The web view: a local server, and the page that it serves."""
+"""The runs in a browser: a local server, and the page that it and `opro report` share."""

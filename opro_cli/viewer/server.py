@@ -14,14 +14,14 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
-from importlib.resources import files
+from functools import cache, partial
 from urllib.parse import unquote
 
 from aiohttp import web
 
 from opro_cli.app.view import RunsViewer
 from opro_cli.errors import UsageError
+from opro_cli.render.html.assets import read_asset, read_page, read_script, read_style
 from opro_cli.viewer.requests import ADDRESSES, Query, Reply, answer, refuse, stamp
 
 DEFAULT_PORT = 8765
@@ -42,19 +42,19 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "Server": "opro",
 }
-_ASSETS: Mapping[str, tuple[str, str, str]] = {
-    "": ("opro_cli.viewer", "page.html", "text/html"),
-    "view.js": ("opro_cli.viewer", "view.js", "text/javascript"),
-    "view.css": ("opro_cli.viewer", "view.css", "text/css"),
-    "report.css": ("opro_cli.render.html", "report.css", "text/css"),
+_ASSETS: Mapping[str, tuple[Callable[[], str], str]] = {
+    "": (read_page, "text/html"),
+    "view.js": (read_script, "text/javascript"),
+    "view.css": (read_style, "text/css"),
+    "report.css": (partial(read_asset, "report.css"), "text/css"),
 }
 _MISSING = Reply(b"not found\n", "text/plain; charset=utf-8", 404)
 
 
 @cache
 def _read_asset(name: str) -> Reply:
-    package, file, kind = _ASSETS[name]
-    return Reply(files(package).joinpath(file).read_bytes(), f"{kind}; charset=utf-8")
+    read, kind = _ASSETS[name]
+    return Reply(read().encode(), f"{kind}; charset=utf-8")
 
 
 def is_loopback(host: str) -> bool:

@@ -23,8 +23,10 @@ def test_a_page_in_the_folder_of_the_run(opro: Opro, folder: Path) -> None:
     assert page.one("h2").text == run.name
     dots = page.one("svg", class_="curve").all("a")
     assert any(str(dot.attributes["aria-label"]).startswith("step 2:") for dot in dots)
-    # With the journal: three figures grow, the third is the price where it is known.
-    assert len(page.one("section", id="r1-spend").all("figure")) >= 2
+    # With the journal: how calls grew, and what an answer takes.
+    spend = page.one("section", id="r1-spend")
+    assert len(spend.all("figure")) == 1
+    assert "What an answer takes" in spend.text
     assert [path.name for path in run.glob(".report*")] == []
     assert opro("show", "sums").code == 0
 
@@ -36,7 +38,20 @@ def test_several_runs_make_one_page_here(opro: Opro, folder: Path) -> None:
     assert (said.code, said.out) == (0, "report.html\n")
     page = parsed((folder / "report.html").read_text("utf-8"))
     assert page.one("h1").text == "2 runs compared"
-    assert [heading.text for heading in page.all("h2")] == ["format-1", "format-2"]
+    articles = page.all("article")
+    assert [each.one("h2").text for each in articles] == ["format-1", "format-2"]
+
+
+def test_a_file_of_somebody_else_is_not_replaced_unasked(opro: Opro, folder: Path) -> None:
+    for version in ("format-1", "format-2"):
+        shutil.copytree(RECORDED / version, folder / "runs" / version)
+    (folder / "report.html").write_text("my own")
+    said = opro("report", "format-1", "format-2")
+    assert (said.code, said.out) == (2, "")
+    assert "report.html is here already" in said.err
+    assert (folder / "report.html").read_text() == "my own"
+    assert opro("report", "format-1", "format-2", "-o", "report.html").code == 0
+    assert opro("report", "format-1", "format-2").code == 0  # its own it replaces
 
 
 def test_output_names_another_place(opro: Opro, folder: Path) -> None:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 
 from opro_cli.core.task.problem import OPTIMUM, RecordedProblem, Reference
-from opro_cli.render.html.page import build_page, read_asset
+from opro_cli.render.html.assets import read_asset
+from opro_cli.render.html.page import build_page
 from opro_cli.render.html.problem import build_problem_section
 from opro_cli.reports.problem import Found
 from tests.render.test_problem import DIAGONAL, FOUND, PROBLEMS, SQUARE

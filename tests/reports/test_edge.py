@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from opro_cli.core.scale import SHARE
 from opro_cli.core.stats.paired import ALPHA, compare_scores
 from opro_cli.render.diff import _summarize_flips
 from opro_cli.render.html.verdict import _build_baseline, _Prompt
@@ -59,9 +60,10 @@ def test_show_and_report_say_it_of_a_baseline() -> None:
     (start,), (best,) = one.state.candidates.values(), other.state.candidates.values()
     assert compare_candidates(start, best) is not None
     against = compare_with_start(start, best)
-    scores = {"train": None, "dev": None, "test": {"mean": 1.0, "interval": [0.7, 1.0], "n": 10}}
+    score = {"mean": 1.0, "interval": [0.7, 1.0], "n": 10, "correct": 10}
+    scores = {"train": None, "dev": None, "test": score}
     told = {"instruction": "Step by step.", "step": 0, "scores": scores, "against_start": against}
     text = " ".join(" ".join(printed(result(baselines=[told], difference=None), 200)).split())
     assert text.count(f"Step by step.: {SENTENCE}") == 1
-    item = str(_build_baseline(_Prompt("other", "Step by step.", told)))
+    item = " ".join(_build_baseline(_Prompt("other", "Step by step.", told), SHARE))
     assert item.count(SENTENCE) == 1

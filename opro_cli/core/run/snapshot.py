@@ -42,6 +42,7 @@ GIVEN = frozenset(
         "leaks",
         "scale",
         "groups",
+        "labels",
         "most_calls",
         "drafts",
     }

@@ -58,11 +58,10 @@ def build_candidates(view: RunView) -> Markup:
         ),
         element("p", "", role="status", class_="unseen"),
         table_box(
-            f"All {view.noun}s",
+            f"Table of all {view.noun}s",
             [_build_title(title, named.get(title, title), view.scale) for title in titles],
             [_build_row(view, row, limit, flagged) for row in rows],
             kind="candidates",
-            box="tall",
         ),
     )
 
@@ -196,17 +195,20 @@ def _build_flip_table(
         ]
         for flip in flips
     ]
-    return element("div", heading, *fold_rows(f"Questions {name}", titles, rows))
+    return element("div", heading, *fold_rows(f"Questions {name}", titles, rows, "stacked"))
 
 
 def fold_rows(
-    caption: str, titles: Sequence[str], rows: Sequence[Sequence[Markup | str]]
+    caption: str,
+    titles: Sequence[str],
+    rows: Sequence[Sequence[Markup | str]],
+    kind: str | None = None,
 ) -> list[Markup]:
     """Return a table of the first rows, and a folded one of the others."""
-    tables = [table(caption, titles, rows[:_FEW])]
+    tables = [table(caption, titles, rows[:_FEW], kind=kind)]
     if rest := rows[_FEW:]:
         summary = element("summary", f"show all {len(rows):,}")
-        more = table(f"{caption}, continued", titles, rest)
+        more = table(f"{caption}, continued", titles, rest, kind=kind)
         tables.append(element("details", summary, more, class_="all"))
     return tables
 
@@ -263,7 +265,7 @@ def _list_replies(view: RunView) -> list[Markup]:
     ]
     titles = ["question", "expected", "the whole reply", "under the instruction"]
     caption = f"The first {MAX_REPLIES} replies" if len(rows) == MAX_REPLIES else "Replies"
-    return fold_rows(f"{caption} without an answer", titles, rows)
+    return fold_rows(f"{caption} without an answer", titles, rows, "stacked")
 
 
 def _list_most_missed(view: RunView) -> list[Markup]:

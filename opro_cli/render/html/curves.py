@@ -11,9 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from opro_cli.core.run.answer_costs import PICO
 from opro_cli.core.run.progress import ROLES
 from opro_cli.core.scale import SHARE, Scale
+from opro_cli.core.task.example import SPLITS
 from opro_cli.render.html.markup import Markup, bdi, element, join
+from opro_cli.render.html.places import hide_places
 from opro_cli.render.html.view import Row, RunView, format_basis, note, place, section, table
 from opro_cli.render.scoreboard import average
 from opro_cli.reports import formats
@@ -149,10 +152,27 @@ def build_curve(view: RunView) -> Markup:
             "optimizer sees. Candidates of one step stand side by side. Point at a dot to read it,",
             "or reach the dots with Tab and the arrow keys; Enter leads to its row in the table.",
         ),
+        *_explain_choice(view, dots, best),
         _build_legend(view),
         element("div", plot, class_="plot" if are_shares(view.scale) else "plot valued"),
         element("p", "step", class_="axis"),
     )
+
+
+def _explain_choice(view: RunView, dots: Sequence[Dot], best: float) -> list[Markup]:
+    """Return why the winner is not the highest dot, where it is not."""
+    winner = next((dot for dot in dots if dot.row.is_best), None)
+    if winner is None or winner.score == best or not view.finished:
+        return []
+    chosen = {"dev": "the dev questions", "train+dev": "train and dev together"}
+    by = chosen.get(view.result["chosen_by"], "more than its train score")
+    scores = [format_mean(score, view.scale) for score in (winner.score, best)]
+    return [
+        note(
+            f"The winner is at {scores[0]}, below the {_name_best(view)} of {scores[1]}:",
+            f"{by} chose it, and a train score that many tried for is partly luck.",
+        )
+    ]
 
 
 def _name_best(view: RunView) -> str:
@@ -273,21 +293,20 @@ _SMALL_HEIGHT, _SMALL_WIDTH = 96, 300
 def build_spend(view: RunView) -> Markup:
     """Return the section with spend over time and by role."""
     spend, history, seconds = view.result["spend"], view.history.spend, view.result["seconds"]
-    sentence = (
-        f"{formats.pluralize(spend['calls'], 'call')} for {format_money(spend['counted']['usd'])}"
-    )
+    usd = spend["counted"]["usd"]
+    cost = ", cost unknown" if usd is None else f" for {format_money(usd)}"
+    sentence = f"{formats.pluralize(spend['calls'], 'call')}{cost}"
     if unmetered := formats.format_unmetered(spend["uncounted"]):
-        sentence += f", {unmetered},"
+        sentence += f", {unmetered}"
     if seconds is not None:
-        sentence += f" in {_format_duration(seconds)} at work; pauses between sessions do not count"
-    curves = [
-        _draw_spend("calls", history, lambda point: point.calls, _format_count),
-        _draw_spend("tokens", history, lambda point: point.tokens, _format_count),
-        _draw_spend("dollars", history, lambda point: point.usd, format_money),
-    ]
-    charts = element("div", *curves, class_="small") if any(curves) else None
+        comma = "," if usd is None or unmetered else ""
+        duration = _format_duration(seconds)
+        sentence += f"{comma} in {duration} at work; pauses between sessions do not count"
+    curve = _draw_spend("calls", history, lambda point: point.calls, _format_count)
+    chart = element("div", curve, class_="small") if curve else None
     notes = map(note, list_request_notes(view.result, ("prompts_cut", "refused")))
-    parts = (note(f"{sentence}."), *notes, charts, _build_spend_table(view))
+    tables = (_build_spend_table(view), *_build_answer_costs(view))
+    parts = (note(f"{sentence}."), *notes, *tables, chart)
     return section(view, "spend", "What it cost", *parts)
 
 
@@ -297,7 +316,7 @@ def _build_spend_table(view: RunView) -> Markup:
     has_thoughts = any(spend.reasoning_tokens is not None for spend in spends)
     for role in ROLES:
         spend = view.run.state.spend[role]
-        model = bdi(str(view.result["models"][role]), 200)
+        model = bdi(hide_places(str(view.result["models"][role])), 200)
         tokens_in, tokens_out = map(_format_count, spend.known_tokens)
         uncounted = _format_count(spend.uncounted.tokens)
         cost = format_money(spend.known_usd)
@@ -308,6 +327,32 @@ def _build_spend_table(view: RunView) -> Markup:
     titles = ["role", "model", "calls", "tokens in", "tokens out", *thought, "cost"]
     titles.append("tokens uncounted, at most")
     return table("Spend of both models", titles, rows)
+
+
+def _build_answer_costs(view: RunView) -> list[Markup]:
+    """Return what an answer took under start prompt and winner, where that is known."""
+    named = {view.start_name: view.start, view.best_name: view.best}
+    if view.start is view.best:
+        del named[view.start_name]
+    rows: list[list[Markup | str]] = []
+    for name, candidate in named.items():
+        costs = [candidate.answers[split].costs for split in SPLITS] if candidate else []
+        metered = sum(each.metered for each in costs)
+        if candidate is None or not metered:
+            continue
+        tokens = (sum(each.prompt for each in costs), sum(each.completion for each in costs))
+        priced, pico_usd = sum(each.priced for each in costs), sum(each.pico_usd for each in costs)
+        usd = formats.UNKNOWN if not priced else format_money(1000 * pico_usd / priced / PICO)
+        seconds = view.history.seconds.get(candidate.id)
+        time = formats.UNKNOWN if seconds is None else f"{seconds:.2f} s"
+        rows.append([name, *(f"{number / metered:,.1f}" for number in tokens), usd, time])
+    if not rows:
+        return []
+    titles = ["an answer under", "tokens in", "tokens out", "cost of 1,000", "time"]
+    return [
+        element("h4", "What an answer takes"),
+        table("What an answer takes", titles, rows),
+    ]
 
 
 def _draw_spend(

@@ -7,32 +7,43 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.resources import files
 from itertools import zip_longest
 from typing import Any
+from urllib.parse import quote
 
 from opro_cli.render.html import verdict
+from opro_cli.render.html.assets import read_asset, read_page, read_script, read_style
 from opro_cli.render.html.candidates import build_candidates, build_flips, build_unreadable
+from opro_cli.render.html.comparison import build_comparison
 from opro_cli.render.html.curves import build_curve, build_spend
 from opro_cli.render.html.front import build_front
+from opro_cli.render.html.frozen import build_frozen, escape_json, name_views
 from opro_cli.render.html.labels import build_confusion
+from opro_cli.render.html.lineage import build_lineage
 from opro_cli.render.html.markup import Content, Markup, bdi, element, join, paragraphs
+from opro_cli.render.html.misses import build_misses
+from opro_cli.render.html.places import hide_all_places
 from opro_cli.render.html.problem import build_problem_section
-from opro_cli.render.html.view import RunView, build_view, note, section, table
-from opro_cli.render.safe import display_prompt
-from opro_cli.reports import formats
+from opro_cli.render.html.view import RunView, build_view, section
 from opro_cli.reports.problem import list_found, read_problem
 from opro_cli.reports.recorded import History, RecordedRun
 
-_PROMPT = 160
-"""Bytes of a prompt in the comparison."""
 
-
-def render_report(runs: Sequence[RecordedRun], histories: Sequence[History] = ()) -> str:
+def render_report(
+    runs: Sequence[RecordedRun],
+    histories: Sequence[History] = (),
+    answers: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Return a page about one run, or about several with a comparison on top.
 
-    The histories of the runs, in the same order, give spend over time and unreadable replies; the
-    page leaves out what is missing. UTF-8 can encode it: it holds no lone surrogate.
+    It is the page of `opro view`, frozen: with its style, its script and its data inside. UTF-8 can
+    encode it: it holds no lone surrogate.
+
+    Args:
+        runs: Each gets a report.
+        histories: Of the runs, in the same order: spend over time and unreadable replies. The page
+            leaves out what is missing.
+        answers: Of the runs, in the same order: what the view of answers shows, by split.
     """
     views = [
         build_view(run, f"r{number}", history or History())
@@ -40,29 +51,58 @@ def render_report(runs: Sequence[RecordedRun], histories: Sequence[History] = ()
     ]
     several = len(views) > 1
     title = f"{len(views)} runs compared" if several else runs[0].name
-    top = _build_comparison(views) if several else element("h1", "opro report", class_="brand")
-    return build_page(
-        f"{title} · opro report",
-        [top, *map(build_article, views)],
-        style=read_asset("report.css"),
-        script=read_asset("report.js"),
-    )
+    top = build_comparison(views) if several else element("h1", "opro report", class_="brand")
+    names = name_views(views)
+    given = [own or {} for _, own in zip_longest(views, answers)]
+    articles = [
+        build_article(view, _link_answers(name) if own else None)
+        for (name, view), own in zip(names.items(), given, strict=True)
+    ]
+    if several:
+        articles = [_fold(view, article) for view, article in zip(views, articles, strict=True)]
+    data = build_frozen(names, given)
+    return _fill_page(f"{title} · opro report", [top, *articles], data)
 
 
-def read_asset(name: str) -> str:
-    """Return the text of a style sheet or script of this package."""
-    return files("opro_cli.render.html").joinpath(name).read_text("utf-8")
+def _fold(view: RunView, article: Markup) -> Markup:
+    """Return a report behind a heading that opens it: those of several runs are long."""
+    summary = element("summary", "the report of ", bdi(view.run.name))
+    return element("details", summary, article, class_="one-run")
 
 
-def build_page(
-    title: str, content: Iterable[Content], *, style: str, script: str | None = None
-) -> str:
-    """Return a whole page that may use this style and this script, and nothing else."""
-    scripts = "" if script is None else f"script-src {_hash(script)}; "
+def _link_answers(name: str) -> Markup:
+    """Return a link to the view of the answers inside this page."""
+    address = f"#/run/{quote(name, safe='', errors='replace')}/answers"
+    return element("p", element("a", "all answers, question by question", href=address))
+
+
+def _fill_page(title: str, content: Sequence[Content], data: Mapping[str, Any]) -> str:
+    """Return the page of `opro view` with this content, and all that it would load inside."""
+    style, script = read_asset("report.css") + read_style(), read_script()
     policy = (
-        f"default-src 'none'; style-src {_hash(style)}; {scripts}"
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
+    meta = element("meta", http_equiv="Content-Security-Policy", content=policy)
+    frozen = element("script", escape_json(data), type="application/json", id="frozen")
+    foot = "Written by opro. This page is complete: it loads nothing."
+    parts = {
+        '<meta charset="utf-8">': join([element("meta", charset="utf-8"), meta]),
+        "<title>opro</title>": element("title", title),
+        '<link rel="stylesheet" href="report.css">\n': "",
+        '<link rel="stylesheet" href="view.css">': element("style", Markup(style)),
+        '<main id="main" tabindex="-1"></main>': element("main", *content, id="main", tabindex=-1),
+        "<footer></footer>": element("footer", foot),
+        '<script src="view.js" defer></script>': join([frozen, element("script", Markup(script))]),
+    }
+    # The page is cut at all places before any is filled: what is filled in holds any text.
+    places = "|".join(map(re.escape, parts))
+    return re.sub(places, lambda found: parts[found[0]], read_page())
+
+
+def build_page(title: str, content: Iterable[Content], *, style: str) -> str:
+    """Return a whole page that may use this style, and nothing else."""
+    policy = f"default-src 'none'; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -73,14 +113,11 @@ def build_page(
         element("title", title),
         element("style", Markup(style)),
     )
-    # The script shows the instruction of a dot in the tip.
-    tip = element("div", element("b"), element("bdi"), id="tip", role="tooltip", hidden=True)
     body = element(
         "body",
         element("a", "skip to the report", href="#report", class_="skip"),
         element("main", *content, id="report"),
         element("footer", "Written by opro. This page is complete: it loads nothing."),
-        *(() if script is None else (tip, element("script", Markup(script)))),
     )
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
@@ -96,49 +133,8 @@ def _hash(source: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _build_comparison(views: Sequence[RunView]) -> Markup:
-    titles = ["run", "verdict", "on", "start", "best", "points", "best prompt", "calls", "cost"]
-    fingerprints = {view.run.identity.get("data_fingerprint") for view in views}
-    warning = "They were scored on different questions: compare prompts, not scores."
-    return element(
-        "header",
-        element("h1", f"{len(views)} runs compared"),
-        note(warning) if len(fingerprints) > 1 else None,
-        table("The runs side by side", titles, list(map(_build_row, views))),
-        class_="comparison",
-    )
-
-
-def _build_row(view: RunView) -> list[Markup | str]:
-    best, spend = view.result["best"], view.result["spend"]
-    scores: list[Markup | str] = ["–"] * 4
-    if deciding := verdict.find_deciding_scores(view):
-        split, before, after = deciding
-        shares = formats.are_shares(view.scale)
-        with_intervals = (
-            join(
-                [
-                    element("b", formats.format_mean(score["mean"], view.scale)),
-                    " ",
-                    element("small", formats.format_bounds(*score["interval"])) if shares else None,
-                ]
-            )
-            for score in (before, after)
-        )
-        change = formats.format_gain(view.result, split)
-        scores = [split, *with_intervals, change]
-    return [
-        element("a", bdi(view.run.name), href=f"#{view.key}"),
-        verdict.name_verdict(view),
-        *scores,
-        bdi(display_prompt(best), _PROMPT) if best else "–",
-        formats.format_count(spend["calls"]),
-        formats.format_cost(spend),
-    ]
-
-
-def build_article(view: RunView) -> Markup:
-    """Return the part of a page that is about one run."""
+def build_article(view: RunView, links: Markup | None = None) -> Markup:
+    """Return the report of a run, which is an article of the page; `links` lead to other views."""
     problem = read_problem(view.run.settings, view.run.examples)
     found, minimise = list_found(view.run.state), view.run.state.scale.minimise
     drawn = build_problem_section(problem, found, minimise, key=view.key) if problem else None
@@ -147,8 +143,10 @@ def build_article(view: RunView) -> Markup:
         ("scores", "scores", None if problem else verdict.build_score_bars(view)),
         ("front", "cost and score", build_front(view)),
         ("curve", "search", None if problem else build_curve(view)),
+        ("lineage", "lineage", build_lineage(view)),
         ("candidates", f"{view.noun}s", build_candidates(view)),
         ("confusion", "confusion", build_confusion(view)),
+        ("misses", "furthest off", build_misses(view)),
         ("flips", "flipped questions", build_flips(view)),
         ("unreadable", "unreadable", build_unreadable(view)),
         ("spend", "cost", build_spend(view)),
@@ -158,7 +156,7 @@ def build_article(view: RunView) -> Markup:
     heading = element("h2", bdi(view.run.name), id=f"{view.key}-title")
     return element(
         "article",
-        element("header", heading, verdict.build_byline(view)),
+        element("header", heading, verdict.build_byline(view), links),
         verdict.build_verdict(view),
         verdict.build_prompts(view),
         build_nav(f"Parts of the report on {view.run.name}", titles),
@@ -169,7 +167,7 @@ def build_article(view: RunView) -> Markup:
 
 
 def _build_config(view: RunView) -> Markup:
-    text = element("pre", paragraphs(format_config(view.run.settings)))
+    text = element("pre", paragraphs(format_config(hide_all_places(view.run.settings))))
     folded = element("details", element("summary", "all settings, as YAML"), text)
     return section(view, "config", "What was asked", folded)
 

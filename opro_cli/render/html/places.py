@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 _PATH = re.compile(
-    r"""(?<![\w.~/:-])            # not within a word, an address or a relative path
-    (?:~|/|[A-Za-z]:\\)           # from a home folder, the root or a drive on
-    (?:[^\s/\\:'"<>|]+[/\\])+     # folders
-    (?=[^\s/\\:'"<>|])            # and a name""",
+    r"""(?:(?<![\w.~/…-])|(?<=\w/))   # not within a word, an address or a relative path
+    (?:~/|/|[A-Za-z]:\\)            # from a home folder, the root or a drive on
+    (?:[^\s/\\:'"<>|]+[/\\])+      # folders
+    (?=[^\s/\\:'"<>|])             # and a name""",
     re.VERBOSE,
 )
+_FILE = re.compile(r"\bfile://(?=/)")
 _HOST = re.compile(r"\b(https?|wss?)://[^\s/'\"<>]+")
 
 
 def hide_places(text: str) -> str:
     """Return a text with "…/name" for absolute paths and "http://…" for addresses of servers."""
-    return _PATH.sub("…/", _HOST.sub(r"\1://…", text))
+    return _PATH.sub("…/", _HOST.sub(r"\1://…", _FILE.sub("", text)))
 
 
 def hide_all_places(data: Any) -> Any:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from opro_cli.core.stats.hierarchical import Estimate
+from opro_cli.render.html.assets import read_asset
 from opro_cli.render.html.forest import GainRow, build_forest
 from opro_cli.render.html.heat_map import Tile, build_heat_map, build_tint_key
 from opro_cli.render.html.markup import (
@@ -17,7 +18,7 @@ from opro_cli.render.html.markup import (
     join,
     paragraphs,
 )
-from opro_cli.render.html.page import build_nav, build_page, format_config, read_asset
+from opro_cli.render.html.page import build_nav, build_page, format_config
 from opro_cli.render.html.places import hide_all_places, hide_places
 from opro_cli.render.html.view import limit_text, note, table_box
 from opro_cli.render.safe import display_instruction

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split
+from opro_cli.render.html.diff import build_diff, is_rewritten
 from opro_cli.render.html.markup import Markup, bdi, clip, element, join, paragraphs
+from opro_cli.render.html.places import hide_places
 from opro_cli.render.html.view import (
     MOST_SHOWN,
     RunView,
@@ -18,6 +21,7 @@ from opro_cli.render.html.view import (
     place,
     plot_interval,
     section,
+    table,
 )
 from opro_cli.render.safe import display_instruction, display_prompt, format_origin, is_same_prompt
 from opro_cli.render.summary import format_noise, format_spared
@@ -69,8 +73,8 @@ def build_verdict(view: RunView) -> Markup:
     return element(
         "div",
         element("p", name_verdict(view), class_="word"),
-        element("p", _capitalize(sentence).removesuffix("."), ".", class_="sentence"),
-        element("p", f"Remedy: {hint}.", class_="noise") if hint else None,
+        element("p", _capitalize(hide_places(sentence)).removesuffix("."), ".", class_="sentence"),
+        element("p", f"Remedy: {hide_places(hint)}.", class_="noise") if hint else None,
         _build_figures(view),
         element("p", f"Noise: {format_noise(noise)}.", class_="noise") if noise else None,
         element("p", f"{_capitalize(used)}.", class_="noise") if used else None,
@@ -139,19 +143,34 @@ def build_prompts(view: RunView) -> Markup | None:
     start, best = view.result["initial"], view.result["best"]
     if best is None:
         return None
-    cards = [_build_card("best", f"★ {view.best_name} ({format_origin(best['step'])})", best)]
-    if start is not None and view.start is not view.best:
-        cards.insert(0, _build_card("start", f"■ {view.start_name}", start))
-    return element("div", *cards, class_="prompts")
+    name = f"★ {view.best_name} ({format_origin(best['step'])})"
+    cards = [_build_card("best", name, best, view.best)]
+    if start is None or view.start is view.best:
+        return element("div", *cards, class_="prompts")
+    cards.insert(0, _build_card("start", f"■ {view.start_name}", start, view.start))
+    pair = element("div", *cards, class_="prompts")
+    old, new = start["instruction"], best["instruction"]
+    if view.is_problem or is_rewritten(old, new):
+        return pair
+    title = f"From {view.start_name} to {view.best_name}"
+    changed = element(
+        "section", element("h3", title), build_diff(old, new, MOST_SHOWN), class_="changed"
+    )
+    return join([pair, changed])
 
 
-def _build_card(kind: str, name: str, candidate: Mapping[str, Any]) -> Markup:
-    text = paragraphs(display_prompt(candidate), MOST_SHOWN)
+def _build_card(
+    kind: str, name: str, data: Mapping[str, Any], candidate: Candidate | None
+) -> Markup:
+    """Return a prompt in full; the script adds buttons for the text that the data's id names."""
+    text = paragraphs(display_prompt(data), MOST_SHOWN)
     return element(
         "figure",
         element("figcaption", name),
         element("blockquote", text, class_="text"),
         class_=f"prompt {kind}",
+        data_prompt=candidate.id if candidate else None,
+        data_file=f"{kind}_prompt.txt",
     )
 
 
@@ -168,7 +187,8 @@ def build_byline(view: RunView) -> Markup:
         pluralize(result["candidates"], view.noun),
         *([f"started {utc_minute(started)}"] if started else []),
     ]
-    return element("p", *(element("span", bdi(fact, 200)) for fact in facts), class_="about")
+    shown = (element("span", bdi(hide_places(fact), 200)) for fact in facts)
+    return element("p", *shown, class_="about")
 
 
 _HEIGHT = 22
@@ -188,22 +208,25 @@ class _Prompt:
     name: str
     candidate: Mapping[str, Any]
 
+    @property
+    def in_table(self) -> bool:
+        """Whether it is one of those that were asked on test alone, for comparison."""
+        return self.kind == "other" and bool(self.candidate["scores"].get("test"))
+
 
 def build_score_bars(view: RunView) -> Markup | None:
     """Return the section with the bars, None where there is no score at all."""
     prompts = list(_list_prompts(view))
-    groups = [_build_group(view, split, prompts) for split in view.splits]
-    if not any(groups):
-        return None
-    others = [p for p in prompts if p.kind == "other" and p.candidate["scores"].get("test")]
+    bars = [prompt for prompt in prompts if not prompt.in_table]
+    groups = [_build_group(view, split, bars) for split in view.splits]
+    others = [prompt for prompt in prompts if prompt.in_table]
     return section(
         view,
         "scores",
         "What the prompts are worth",
         note(_INTERVALS) if are_shares(view.scale) else None,
         element("div", *groups, class_="splits"),
-        element("h4", "Baselines against the start prompt, on test") if others else None,
-        element("ul", join(map(_build_baseline, others)), class_="others") if others else None,
+        *(_build_baselines(view, others) if others else ()),
     )
 
 
@@ -225,16 +248,44 @@ def _list_prompts(view: RunView) -> Iterator[_Prompt]:
         yield _Prompt("other", f"always “{majority['answer']}”", majority)
 
 
-def _build_baseline(prompt: _Prompt) -> Markup:
-    """Return a baseline in full, behind its difference from the start prompt on test."""
-    words, comparison = None, prompt.candidate.get("against_start")
-    if comparison and comparison["difference"]:
-        change, p_value = comparison["difference"], comparison["paired_test"]["p_value"]
-        ends = format_ends(*change["interval"])
-        edge = describe_disagreement(p_value, *change["interval"])
-        words = f"{format_points(change['mean'])} points [{ends}], p = {format_p(p_value)}"
-        words += f" ({edge}): " if edge else ": "
-    return element("li", words, bdi(prompt.name, 2_000))
+def _build_baselines(view: RunView, prompts: Sequence[_Prompt]) -> list[Markup]:
+    """Return the table of what else was asked on test, beside start prompt and winner."""
+    start, best = view.result["initial"], view.result["best"]
+    named = [("start", "start prompt", start)]
+    if view.start is not view.best:
+        compared = {"difference": view.result["difference"], **_pick_test(view.result)}
+        named += [("best", view.best_name, {**best, "against_start": compared})] if best else []
+    all_rows = [_Prompt(*each) for each in named if each[2] and each[2]["scores"].get("test")]
+    rows = [_build_baseline(prompt, view.scale) for prompt in (*all_rows, *prompts)]
+    titles = ["prompt", "on test", "against the start prompt", "p"]
+    return [
+        element("h4", "Beside other prompts, on test"),
+        table("Scores on test beside those of other prompts", titles, rows, kind="stacked"),
+    ]
+
+
+def _pick_test(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {"paired_test": result["paired_test"]} if "paired_test" in result else {}
+
+
+def _build_baseline(prompt: _Prompt, scale: Scale) -> list[Markup | str]:
+    """Return its name in full, its score, and its difference from the start prompt."""
+    score = prompt.candidate["scores"]["test"]
+    worth = join(
+        [
+            element("b", format_mean(score["mean"], scale)),
+            " ",
+            element("small", format_basis(score, scale)),
+        ]
+    )
+    name = join([element("span", bdi(prompt.name, 2_000), class_=f"named {prompt.kind}")])
+    comparison = prompt.candidate.get("against_start")
+    if not comparison or not comparison["difference"]:
+        return [name, worth, "–", "–"]
+    change, p_value = comparison["difference"], comparison["paired_test"]["p_value"]
+    edge = describe_disagreement(p_value, *change["interval"])
+    words = f"{format_points(change['mean'])} [{format_ends(*change['interval'])}]"
+    return [name, worth, words, f"{format_p(p_value)}{f' ({edge})' if edge else ''}"]
 
 
 def _build_group(view: RunView, split: Split, prompts: Sequence[_Prompt]) -> Markup | None:

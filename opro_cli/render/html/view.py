@@ -173,13 +173,31 @@ def note(*sentences: str) -> Markup:
     return element("p", " ".join(sentences), class_="note")
 
 
-def table(caption: str, titles: Sequence[str], rows: Sequence[Sequence[Markup | str]]) -> Markup:
-    """Return a plain table; the first cell of a row is its heading."""
+def table(
+    caption: str,
+    titles: Sequence[str],
+    rows: Sequence[Sequence[Markup | str]],
+    *,
+    kind: str | None = None,
+) -> Markup:
+    """Return a plain table; the first cell of a row is its heading.
+
+    One of the kind "stacked" has its cells below each other where the page is narrow.
+    """
+    labels = titles if kind == "stacked" else [None] * len(titles)
     body = [
-        element("tr", element("th", row[0], scope="row"), *(element("td", c) for c in row[1:]))
+        element(
+            "tr",
+            element("th", row[0], scope="row"),
+            *(
+                element("td", cell, data_label=label)
+                for cell, label in zip(row[1:], labels[1:], strict=True)
+            ),
+        )
         for row in rows
     ]
-    return table_box(caption, [element("th", title, scope="col") for title in titles], body)
+    head = [element("th", title, scope="col") for title in titles]
+    return table_box(caption, head, body, kind=kind)
 
 
 def table_box(
@@ -189,12 +207,10 @@ def table_box(
     foot: Markup | None = None,
     *,
     kind: str | None = None,
-    box: str = "wide",
 ) -> Markup:
-    """Return a table in a box that scrolls by touch and by keyboard.
+    """Return a table in a box that scrolls sideways by touch and by keyboard.
 
-    `kind` and `box` are the CSS classes of the table and of the box, which scrolls sideways if it
-    is "wide", both ways if it is "tall".
+    `kind` is the CSS class of the table.
     """
     content = element(
         "table",
@@ -204,7 +220,7 @@ def table_box(
         element("tfoot", foot) if foot is not None else None,
         class_=kind,
     )
-    return element("div", content, class_=box, role="region", aria_label=caption, tabindex=0)
+    return element("div", content, class_="wide", role="region", aria_label=caption, tabindex=0)
 
 
 _CAP = 5

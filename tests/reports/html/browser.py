@@ -24,25 +24,35 @@ _KEYS = {
     "End": 35,
     "Home": 36,
     "ArrowLeft": 37,
+    "ArrowUp": 38,
     "ArrowRight": 39,
+    "ArrowDown": 40,
+    "PageDown": 34,
 }
 
 
 class Browser:
-    """One tab. said: what the page wrote to its console, or was refused."""
+    """One tab.
+
+    Attributes:
+        said: What the page wrote to its console, or was refused, and requests to anywhere else.
+        home: The beginning of the addresses that it may ask.
+    """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.said: list[str] = []
+        self.home = "file:"
         self._socket = socket
         self._asked = 0
 
-    async def open(self, page: Path, width: int, height: int, scheme: str = "light") -> None:
-        """Show a file in a window of this size."""
+    async def open(self, page: Path | str, width: int, height: int, scheme: str = "light") -> None:
+        """Show a file, or an address, in a window of this size."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         await self.call("Emulation.setDeviceMetricsOverride", **size)
         scheme_wanted = {"name": "prefers-color-scheme", "value": scheme}
         await self.call("Emulation.setEmulatedMedia", features=[scheme_wanted])
-        await self.call("Page.navigate", url=page.as_uri())
+        url = page if isinstance(page, str) else page.as_uri()
+        await self.call("Page.navigate", url=url)
         await self.until("document.readyState === 'complete'")
 
     async def evaluate(self, expression: str) -> Any:
@@ -54,17 +64,21 @@ class Browser:
     async def until(self, expression: str) -> None:
         """Wait until an expression is true."""
         for _ in range(200):
-            if await self.evaluate(expression):
+            if await self.evaluate(f"Boolean({expression})"):
                 return
             await asyncio.sleep(0.05)
         raise AssertionError(f"never came true: {expression}")
 
     async def press(self, key: str) -> None:
         """Press and release a key."""
-        about = {"key": key, "code": key, "windowsVirtualKeyCode": _KEYS[key]}
-        text = {"text": "\r"} if key == "Enter" else {}
+        about = {"key": key, "code": key, "windowsVirtualKeyCode": _KEYS.get(key, ord(key[0]))}
+        text = {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 else {}
         await self.call("Input.dispatchKeyEvent", type="keyDown", **about, **text)
         await self.call("Input.dispatchKeyEvent", type="keyUp", **about)
+
+    async def write(self, text: str) -> None:
+        """Type a text into what has the focus."""
+        await self.call("Input.insertText", text=text)
 
     async def point_at(self, selector: str, *, click: bool = False) -> None:
         """Move the mouse to the middle of an element, and click there."""
@@ -106,7 +120,8 @@ class Browser:
 
     def _note(self, told: dict[str, Any]) -> None:
         url = told["params"].get("request", {}).get("url", "")
-        if told["method"] != "Network.requestWillBeSent" or not url.startswith("file:"):
+        own = (self.home, "blob:")
+        if told["method"] != "Network.requestWillBeSent" or not url.startswith(own):
             self.said.append(json.dumps(told)[:500])
 
 

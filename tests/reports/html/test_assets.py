@@ -7,10 +7,16 @@ import sys
 import zipfile
 from pathlib import Path
 
-from opro_cli.render.html.page import read_asset
+from opro_cli.render.html.assets import (
+    SCRIPTS,
+    read_asset,
+    read_page,
+    read_script,
+    read_style,
+)
 
 ROOT = Path(__file__).parents[3]
-ASSETS = {"report.css", "report.js", "sweep.css"}
+ASSETS = {"report.css", "sweep.css"}
 
 
 def test_the_wheel_has_every_file_that_a_page_reads(tmp_path: Path) -> None:
@@ -18,7 +24,18 @@ def test_the_wheel_has_every_file_that_a_page_reads(tmp_path: Path) -> None:
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        names = {name.removeprefix("opro_cli/render/html/") for name in archive.namelist()}
-        assert names >= ASSETS
-        for name in ASSETS:
-            assert archive.read(f"opro_cli/render/html/{name}").decode() == read_asset(name)
+
+        def read(path: str) -> str:
+            return archive.read(f"opro_cli/{path}").decode()
+
+        assert {name: read(f"render/html/{name}") for name in ASSETS} == {
+            name: read_asset(name) for name in ASSETS
+        }
+        assert read("viewer/page.html") == read_page()
+        assert read("viewer/view.css") == read_style()
+        assert "\n".join(read(f"viewer/js/{name}.js") for name in SCRIPTS) == read_script()
+
+
+def test_every_part_of_the_script_is_in_it() -> None:
+    parts = (ROOT / "opro_cli/viewer/js").glob("*.js")
+    assert sorted(path.stem for path in parts) == sorted(SCRIPTS)

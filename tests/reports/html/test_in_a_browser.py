@@ -11,7 +11,8 @@ from opro_cli.render.html.markup import make_visible
 from opro_cli.render.html.page import render_report
 from tests.hostile.cases import CASES
 from tests.reports.html.browser import CHROMIUM, Browser, browser
-from tests.reports.html.pages import run_saying, small_run
+from tests.reports.html.pages import recorded, run_saying, small_run
+from tests.reports.html.test_hostile import crowded
 
 pytestmark = [
     pytest.mark.browser,
@@ -100,12 +101,37 @@ async def test_a_dot_tells_its_instruction(
     assert await tab.evaluate("document.querySelectorAll('.curve a[tabindex=\"0\"]').length") == 1
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_a_long_table_unfolds_and_a_dot_leads_into_it(
+    tab: Browser, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    page = tmp_path / "long.html"
+    page.write_text(render_report([recorded(crowded("Think.", steps=5, per_step=8))]), "utf-8")
+    await tab.open(page, *size)
+    seen = "[...document.querySelectorAll('.candidates tbody tr')].filter(e => e.offsetParent)"
+    # Twelve, and the start prompt, which stands further down.
+    assert await tab.evaluate(f"{seen}.length") == 13
+    assert await tab.evaluate("document.querySelector('.unfold').textContent") == "show all 41"
+    await tab.evaluate("document.querySelector('.curve a[href=\"#r1c40\"]').focus()")
+    await tab.press("Enter")
+    assert await tab.evaluate(f"{seen}.length") == 41
+    top = "document.getElementById('r1c40').getBoundingClientRect().top"
+    await tab.until(f"{top} >= 0 && {top} < innerHeight")  # under no heading, once it is there
+    assert await tab.evaluate("document.activeElement.id") == "r1c40"
+    assert await tab.evaluate("document.querySelector('.unfold') === null")
+
+
 async def test_no_text_is_obeyed(tab: Browser, tmp_path: Path) -> None:
     run, history = run_saying([case.text for case in CASES])
     page = tmp_path / "hostile.html"
     page.write_text(render_report([run], [history]), "utf-8")
     await tab.open(page, *WIDE)
-    assert await tab.evaluate("document.querySelectorAll('script, img, iframe, link').length") == 1
+    assert (
+        await tab.evaluate(
+            "document.querySelectorAll('script:not([type]), img, iframe, link').length"
+        )
+        == 1
+    )
     for number, case in enumerate(CASES, start=1):
         await tab.evaluate(f"document.querySelector('a[href=\"#r1c{number}\"]').focus()")
         said = await tab.evaluate(f"{TIP}.lastChild.textContent")

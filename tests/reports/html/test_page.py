@@ -14,8 +14,9 @@ from opro_cli.core.run.events import Pruned, SessionEnded
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import SPLITS, Example, Split
+from opro_cli.render.html.assets import read_asset, read_script, read_style
 from opro_cli.render.html.curves import HEIGHT, choose_axis, choose_step_labels
-from opro_cli.render.html.page import read_asset, render_report
+from opro_cli.render.html.page import render_report
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import answered, new_state, proposed, score_all
 from tests.reports.html.pages import Node, page_of, parsed, recorded, small_run
@@ -176,9 +177,13 @@ def test_baselines_noise_and_leaks_are_shown() -> None:
     scores = page.one("section", id="r1-scores")
     names = [span.text for span in scores.all("span", class_="who")]
     # A baseline is asked on test alone, and one that is the start prompt has its bar already.
-    assert names == ["start prompt", "winner", "start prompt", "winner", "Think."]
-    told = scores.one("ul", class_="others").text
-    assert re.fullmatch(r"\+30\.0 points \[\S+ to \S+\], p = 0\.\d+: Think\.", told)
+    assert names == ["start prompt", "winner", "start prompt", "winner"]
+    told = [words(row) for row in scores.one("table", class_="stacked").one("tbody").all("tr")]
+    assert [re.sub(r"\[.*?\]|0\.\d+$", "_", row) for row in told] == [
+        "start prompt20.0 % _ 2/10––",
+        "winner90.0 % _ 9/10+70.0 __",
+        "Think.50.0 % _ 5/10+30.0 __",
+    ]
     flags = page.one("table", class_="candidates").all("td", class_="flags")
     (flag,) = (flag.text for flag in flags if flag.text)
     assert re.match(r"⚠ quotes \d train questions?: “How many legs", flag)
@@ -200,7 +205,7 @@ def test_several_runs_are_compared_on_top() -> None:
     ids = [node.attributes["id"] for node in page if "id" in node.attributes]
     assert len(ids) == len(set(ids))
     inside = {node.attributes["href"] for node in page.all("a")}
-    assert inside <= {f"#{each}" for each in ids}
+    assert inside <= {"#/", *(f"#{each}" for each in ids)}
 
 
 def poor_runs() -> dict[str, RecordedRun]:
@@ -281,16 +286,18 @@ def test_nothing_is_loaded_and_nothing_but_its_own_script_runs() -> None:
         node.attributes["content"] or ""
         for node in tree.all("meta", http_equiv="Content-Security-Policy")
     )
-    for kind in ("style", "script"):
-        source = tree.one(kind).text
+    data = tree.one("script", id="frozen", type="application/json")
+    (script,) = (node for node in tree.all("script") if node is not data)
+    for kind, source in (("style", tree.one("style").text), ("script", script.text)):
         digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
         assert f"{kind}-src 'sha256-{digest}'" in policy
     assert policy.startswith("default-src 'none'")
-    assert not re.search(r"https?:|//[a-z]|url\(|@import|\bsrc=|style=|\bon[a-z]+=", page)
-    script = tree.one("script").text
-    assert not re.search("innerHTML|outerHTML|insertAdjacent|document.write|eval|Function", script)
-    assert script == read_asset("report.js")
-    assert tree.one("style").text == read_asset("report.css")
+    assert not re.search(r"https?:|//[a-z]|url\(|@import|\bsrc=|style=", page)
+    assert not [name for node in tree for name in node.attributes if name.startswith("on")]
+    unsafe = r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Function"
+    assert not re.search(unsafe, script.text)
+    assert script.text == read_script()
+    assert tree.one("style").text == read_asset("report.css") + read_style()
 
 
 def luminance(colour: str) -> float:

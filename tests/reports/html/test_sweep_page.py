@@ -10,9 +10,9 @@ import pytest
 from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.sweep import Cell
+from opro_cli.render.html.assets import read_asset
 from opro_cli.render.html.forest import GainRow, build_forest
 from opro_cli.render.html.heat_map import Tile, build_heat_map
-from opro_cli.render.html.page import read_asset
 from opro_cli.render.html.sweep_page import render_sweep_report
 from opro_cli.reports.sweeps.measured import SweptCell
 from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report
