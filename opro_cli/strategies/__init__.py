@@ -58,14 +58,17 @@ def _build_opro(settings: Settings) -> Strategy:
 
 
 def _build_auto(settings: Settings) -> Strategy:
-    """Return all policies that this task and this optimizer can serve, taking turns."""
+    """Return all policies that this task and this optimizer can serve, taking turns.
+
+    Those come first of which more is to be expected, since a small budget has few turns.
+    """
     task, model = settings.task, settings.optimizer.model
     asks = model != UNUSED and not is_embedded(model)  # which knows opro's meta-prompt alone
     fits = {
-        "place": task.evaluator == "model" and task.prompt is None,
-        "demos": task.evaluator == "model" and task.format.template.shows_demos,
         "reflect": asks,
+        "demos": task.evaluator == "model" and task.format.template.shows_demos,
         "opro": model != UNUSED,
+        "place": task.evaluator == "model" and task.prompt is None,
     }
     policies = {name: STRATEGIES[name](settings) for name, fit in fits.items() if fit}
     policies["evolve"] = EvolveStrategy(EvolveStrategy.words, describe_answer(task), asks=asks)
