@@ -95,12 +95,16 @@ class RunsViewer:
     def _read_rows(self) -> tuple[list[dict[str, Any]], list[str]]:
         rows, unread = [], []
         with self._rows_lock:
-            for run in self._runs.list_all():
+            found = self._runs.list_all()
+            for gone in self._rows.keys() - {run.folder for run in found}:
+                del self._rows[gone]
+            for run in found:
                 row = self._read_row(run)
                 if isinstance(row, str):
                     unread.append(row)
                 else:
                     rows.append(row)
+        self._runs.close_idle()
         return rows, unread
 
     def _read_row(self, run: FoundRun) -> dict[str, Any] | str:
