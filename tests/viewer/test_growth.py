@@ -71,7 +71,6 @@ async def test_a_run_at_work_is_followed(
     shown = await page.get("run?name=new")
     assert shown["row"]["status"] == "running"
     assert shown["live"]["phase"] == "scoring the start prompts"
-    assert shown["live"]["in_flight"] is None
     assert await marks(page) == "..."
     assert len(decoded) == 1
     journal.append(answered(START, 1))
