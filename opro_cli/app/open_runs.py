@@ -78,9 +78,10 @@ class Slot:
         return self.opened
 
     @property
-    def is_live(self) -> bool:
-        """Whether a process was at work on it, so that it will be asked for again and again."""
-        return self.opened is not None and self.opened.run.status == "running"
+    def was_live(self) -> bool:
+        """Whether a process was at work on it when it was last read."""
+        opened = self.opened  # another thread may be about to replace it
+        return opened is not None and opened.run.status == "running"
 
 
 class OpenRuns:
@@ -120,15 +121,21 @@ class OpenRuns:
             runs += [FoundRun(f"{sweep.name}/{cell.name}", cell, sweep.name) for cell in cells]
         return runs
 
+    def close_idle(self) -> None:
+        """Close runs that nobody works on or has asked for lately."""
+        with self._slots_lock:
+            slots = self._slots.items()
+            at_rest = [folder for folder, slot in slots if not _is_live(folder, slot)]
+            for folder in at_rest[:-_MOST_OPEN]:
+                del self._slots[folder]
+
     @contextmanager
     def open(self, run: FoundRun) -> Iterator[Slot]:
         """Have a run to oneself, as it is now."""
         with self._slots_lock:
             slot = self._slots.setdefault(run.folder, Slot())
             self._slots.move_to_end(run.folder)
-            at_rest = [folder for folder, other in self._slots.items() if not other.is_live]
-            for folder in at_rest[:-_MOST_OPEN]:
-                del self._slots[folder]
+        self.close_idle()
         with slot.lock:
             stamps = stamp_run(run.folder)
             if slot.stamps != stamps:
@@ -137,6 +144,14 @@ class OpenRuns:
             if slot.failure is not None:
                 raise DamagedRun(slot.failure.message, slot.failure.hint)
             yield slot
+
+
+def _is_live(folder: Path, slot: Slot) -> bool:
+    """Return whether a process works on a run, so that it will be asked for again and again.
+
+    One that has ended since, or is gone, may never be asked for again.
+    """
+    return slot.was_live and folders.is_locked(folder / "events.jsonl")
 
 
 def _update(slot: Slot, folder: Path) -> None:

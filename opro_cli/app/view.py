@@ -36,6 +36,7 @@ from opro_cli.reports.comparison import (
 )
 from opro_cli.reports.labels import find_labels
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import serialize_scale
 from opro_cli.store import folders
 from opro_cli.store.opened_run import OpenedRun, Stamps, stamp_run
 from opro_cli.store.summary import build_row, read_run_summary
@@ -95,12 +96,16 @@ class RunsViewer:
     def _read_rows(self) -> tuple[list[dict[str, Any]], list[str]]:
         rows, unread = [], []
         with self._rows_lock:
-            for run in self._runs.list_all():
+            found = self._runs.list_all()
+            for gone in self._rows.keys() - {run.folder for run in found}:
+                del self._rows[gone]
+            for run in found:
                 row = self._read_row(run)
                 if isinstance(row, str):
                     unread.append(row)
                 else:
                     rows.append(row)
+        self._runs.close_idle()
         return rows, unread
 
     def _read_row(self, run: FoundRun) -> dict[str, Any] | str:
@@ -146,6 +151,7 @@ class RunsViewer:
                 "splits": {s: size for s, size in recorded.state.sizes.items() if size},
                 "labels": list(closed.labels) if closed else [],
                 "answer": recorded.settings["task"].get("answer") or "",
+                **serialize_scale(recorded.state.scale),
             }
 
     def build_grid(self, name: str, split: Split) -> dict[str, Any]:
@@ -263,7 +269,7 @@ class RunsViewer:
                 own = next(
                     row for row in known if each.candidate and row["id"] == each.candidate.id
                 )
-                prompts.append({**own, "run": run.name})
+                prompts.append({**own, "run": run.name, **serialize_scale(each.run.state.scale)})
             sentences = list(map(summarize_diff, compared.against_first))
             return viewed.serialize_comparison(compared, prompts, sentences)
 

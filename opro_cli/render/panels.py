@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -180,44 +180,46 @@ class WrongAnswers:
 
 
 def draw_wrong(
-    briefing: RunHeader, state: RunState, wrong: Sequence[WrongAnswer], width: int, height: int
+    briefing: RunHeader,
+    state: RunState,
+    wrong: Sequence[WrongAnswer],
+    width: int,
+    height: int,
+    *,
+    ends: dict[Split, tuple[int, int]],
 ) -> list[Text]:
-    """Return a blank line, a title, and as many of the wrong answers as there is room for."""
+    """Return a blank line, a title, and as many of the wrong answers as there is room for.
+
+    `ends` keeps what all questions of a split begin and end with from one frame to the next.
+    """
     lines = [Text(), Text("last wrong answers", style="bold")]
     if not wrong:
         return [*lines, Text("none yet", style="dim"), *[Text()] * (height - 3)]
     for each in wrong[: (height - 2) // _EACH_WRONG]:
-        lines += _draw_one(each, briefing.examples, state, width)
+        rows = briefing.examples.get(each.split, ())
+        if each.split not in ends:
+            ends[each.split] = find_shared_ends([row.input for row in rows])
+        lines += _draw_one(each, rows, ends[each.split], state, width)
     return [*lines, *[Text()] * (height - len(lines))]
-
-
-_ends: dict[int, tuple[int, int]] = {}
-
-
-def find_ends(rows: Sequence[Example]) -> tuple[int, int]:
-    """Return how many characters all questions of a split begin and end with; found once."""
-    if id(rows) not in _ends:
-        _ends[id(rows)] = find_shared_ends([row.input for row in rows])
-    return _ends[id(rows)]
 
 
 def _draw_one(
     wrong: WrongAnswer,
-    examples: Mapping[Split, Sequence[Example]],
+    rows: Sequence[Example],
+    ends: tuple[int, int],
     state: RunState,
     width: int,
 ) -> list[Text]:
-    rows = examples.get(wrong.split, ())
     example = rows[wrong.question] if wrong.question < len(rows) else None
     name = name_candidate(state, wrong.candidate)
     head = Text(f"✗ {wrong.split} {wrong.question} under {name}", style="red")
     expected = printable(example.target, 40) if example else "unknown"
-    said = "(nothing read)" if wrong.answer is None else printable(wrong.answer, 40)
+    read = "(nothing read)" if wrong.answer is None else printable(wrong.answer, 40)
     head.append("  expected ", style="dim").append(expected, style="default not dim")
-    head.append("  said ", style="dim").append(said, style="bold")
+    head.append("  said ", style="dim").append(read, style="bold")
     question = ""
     if example is not None:
-        question = printable_difference(example.input, find_ends(rows), width - 2)
+        question = printable_difference(example.input, ends, width - 2)
     lines = [head, Text(f"  {question}")]
     reply = printable_ends(wrong.reply.strip() or "(empty)", width - 9)
     return [*lines, Text(f"  reply: {reply}", style="dim")]

@@ -17,7 +17,7 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render import sweep
-from opro_cli.render.frame import format_metered, format_outage, format_stopping
+from opro_cli.render.frame_head import format_metered, format_outage, format_stopping
 from opro_cli.render.safe import describe_form, flag_leaks, format_origin, printable
 from opro_cli.render.scoreboard import average
 from opro_cli.reports import formats

@@ -8,7 +8,8 @@ from typing import Any
 from rich.text import Text
 
 from opro_cli.core.sweep import CellRow, Status, SweepTable
-from opro_cli.render.frame import MEANINGFUL, build_frame, draw_foot, fill_between, join_fitting
+from opro_cli.render.frame import build_frame, draw_foot
+from opro_cli.render.frame_head import MEANINGFUL, fill_between, join_fitting
 from opro_cli.render.safe import measure_width, printable
 from opro_cli.render.tables import Table, align_rows
 from opro_cli.reports import formats

@@ -141,7 +141,6 @@ def describe_live(run: RecordedRun, budget: BudgetSettings) -> dict[str, Any]:
     return {
         "phase": _describe_phase(state),
         "newest": _list_newest(state),
-        "in_flight": None,
         "spent": {
             "calls": spend["calls"],
             "usd": counted["usd"],
@@ -371,6 +370,7 @@ def list_trend(rows: Iterable[Mapping[str, Any]], config: str) -> list[dict[str,
             "gain": row["gain"] and row["gain"]["mean"],
             "verdict": row["verdict"],
             "status": row["status"],
+            **({"scale": row["scale"]} if "scale" in row else {}),
         }
         for row in sorted(chosen, key=lambda row: row["created"] or "")
     ]

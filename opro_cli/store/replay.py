@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -164,16 +165,40 @@ def apply_event(state: RunState, journal: Path, line: int, event: Event) -> None
         ) from None
 
 
+class _Pauses:
+    """The replays that pause the collector now, in any thread.
+
+    Attributes:
+        was_enabled: Whether the collector worked before the first of them.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.number = 0
+        self.was_enabled = False
+
+
+_pauses = _Pauses()
+
+
 @contextmanager
 def pause_garbage_collection() -> Iterator[None]:
-    """Pause the collector: a replay creates many objects and no garbage."""
-    was_enabled = gc.isenabled()
-    gc.disable()
+    """Pause the collector: a replay creates many objects and no garbage.
+
+    Replays in several threads may overlap; the last one that ends lets the collector go on.
+    """
+    with _pauses.lock:
+        if not _pauses.number:
+            _pauses.was_enabled = gc.isenabled()
+            gc.disable()
+        _pauses.number += 1
     try:
         yield
     finally:
-        if was_enabled:
-            gc.enable()
+        with _pauses.lock:
+            _pauses.number -= 1
+            if not _pauses.number and _pauses.was_enabled:
+                gc.enable()
 
 
 SNAPSHOT = "snapshot.msgpack"

@@ -11,9 +11,9 @@ from typing import Any
 from opro_cli import __version__
 from opro_cli.app.open_runs import DamagedRun
 from opro_cli.app.view import RunsViewer
+from opro_cli.core.task.example import SPLITS
 from opro_cli.errors import OproError, RunFolderError, UsageError
 
-SPLITS = ("train", "dev", "test")
 MOST = 1_000_000_000
 """No number in an address is larger."""
 

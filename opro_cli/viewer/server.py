@@ -7,6 +7,7 @@ Host and Origin are checked against a page that gives its own name this machine'
 from __future__ import annotations
 
 import asyncio
+import errno
 import hmac
 import ipaddress
 import secrets
@@ -187,18 +188,12 @@ def _bind(host: str, port: int | None) -> socket.socket:
             kind = socket.AF_INET6 if ":" in host else socket.AF_INET
             return socket.create_server((host, number), family=kind)
         except OSError as error:
-            if number == wanted[-1] or not _is_taken(error):
+            if number == wanted[-1] or error.errno != errno.EADDRINUSE:
                 raise UsageError(
                     f"cannot listen on {_quote_host(host)}:{number}: {error.strerror or error}",
                     "name another with --port (0 for any that is free) or --host",
                 ) from None
     raise AssertionError("the last port ends the loop")
-
-
-def _is_taken(error: OSError) -> bool:
-    import errno
-
-    return error.errno == errno.EADDRINUSE
 
 
 def serve(viewer: RunsViewer, host: str, port: int | None, ready: Callable[[str], None]) -> None:

@@ -14,7 +14,7 @@ from opro_cli.core.run.progress import Progress
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings, TaskSettings
 from opro_cli.models import describe_loading, gguf_plan, gguf_process
-from opro_cli.render.frame import _draw_notice
+from opro_cli.render.frame_head import draw_notice
 from tests.cli.conftest import Opro, only_run
 from tests.gguf.made import LLAMA, write_gguf
 
@@ -159,5 +159,5 @@ def test_the_view_tells_what_is_loaded() -> None:
     state = RunState.at_start(
         SearchSettings(), {"train": (), "dev": (), "test": ()}, TaskSettings()
     )
-    assert "loading m.gguf (4.4 GB): 3 s" in str(_draw_notice(state, activity, 0.0, 80, {}))
-    assert str(_draw_notice(state, Progress(), 0.0, 80, {})) == ""
+    assert "loading m.gguf (4.4 GB): 3 s" in str(draw_notice(state, activity, 0.0, 80, {}))
+    assert str(draw_notice(state, Progress(), 0.0, 80, {})) == ""

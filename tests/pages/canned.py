@@ -136,7 +136,6 @@ def prompt(name: str, text: str, **changes: Any) -> dict[str, Any]:
 LIVE = {
     "phase": "step 2 of 8: scoring",
     "newest": ["Think of a number.", "Count twice."],
-    "in_flight": 4,
     "spent": {"calls": 40, "usd": 0.25, "tokens": 12_000},
     "budget": {"calls": None, "usd": 1.0, "tokens": None},
     "left": 75.0,

@@ -48,6 +48,19 @@ async def test_every_answer_is_a_click_away(
         assert await find_faults(tab) == []
 
 
+async def test_a_flipped_question_leads_to_its_replies(
+    tab: Browser, folders: list[Path], tmp_path: Path
+) -> None:
+    page = report_on_runs(folders[-1:], tmp_path / "one.html")
+    await tab.open(page, 1280, 900)
+    number = await tab.evaluate("document.querySelector('[data-flip]').dataset.flip")
+    await tab.evaluate("document.querySelector('[data-flip] .links a').click()")
+    await tab.until("document.querySelector('.answer .reply')")
+    title = await tab.evaluate("document.querySelector('.answer h2').textContent")
+    assert title.startswith(f"test question {number}, prompt ")
+    assert "2 prompts" in await tab.evaluate("document.querySelector('.row-note').textContent")
+
+
 async def test_several_runs_are_folded_and_opened_by_their_links(
     tab: Browser, folders: list[Path], tmp_path: Path
 ) -> None:

@@ -91,3 +91,77 @@ async def test_keys_reach_the_far_corner_and_a_filter_leaves_few(tab: Browser, h
     await tab.evaluate("location.hash = '#/run/sums-1/answers?prompts=all&only=right&under=x57_7'")
     await tab.until("document.body.innerText.includes('No question is left')")
     assert await tab.evaluate(COUNT.format(".grid-body .grid-row")) == 0
+
+
+async def test_paper_has_what_no_screen_shows(tab: Browser, home: str, canned: Canned) -> None:
+    canned.answers["run"] = lambda _: run_data(
+        prompts=[prompt("0.1", "start"), prompt("2.1", "best")], splits={"test": 300}
+    )
+    canned.answers["grid"] = lambda _: {"size": 300, "prompts": {"x0_1": "r" * 300}}
+    await tab.open(f"{home}#/run/sums-1/answers", 1280, 900)
+    await tab.until(COUNT.format(".grid-body .question > bdi"))
+    seen: int = await tab.evaluate(COUNT.format(".grid-body .grid-row"))
+    assert seen < 60
+    await tab.evaluate("window.asked = 0; window.print = () => { window.asked += 1; }; 0")
+    await tab.evaluate(
+        "dispatchEvent(new KeyboardEvent('keydown', {key: 'p', ctrlKey: true, cancelable: true}))"
+    )
+    await tab.until("window.asked === 1")
+    await tab.call("Emulation.setEmulatedMedia", media="print")
+    await tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert await tab.evaluate(COUNT.format(".grid-body .question > bdi")) == 300
+    assert await tab.evaluate("document.querySelector('.on-paper').textContent") == ""
+    places = "[...document.querySelectorAll('.grid-body .grid-row')].map(e => e.offsetTop)"
+    tops: list[int] = await tab.evaluate(places)
+    assert all(below == above + 30 for above, below in pairwise(tops))
+    await tab.call("Emulation.setEmulatedMedia", media="")
+    await tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert await tab.evaluate(COUNT.format(".grid-body .grid-row")) == seen
+
+
+async def test_paper_says_how_much_of_a_large_grid_it_has(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    await tab.open(f"{home}#/run/sums-1/answers?prompts=all", 1280, 900)
+    await tab.until(COUNT.format(".grid-body .question > bdi"))
+    await tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    told = "On paper: the first 1,000 questions and 14 prompts."
+    assert await tab.evaluate("document.querySelector('.on-paper').textContent") == told
+    assert await tab.evaluate(COUNT.format(".grid-body .cell")) == 14_000
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "narrow"])
+async def test_headings_of_baselines_fit(
+    tab: Browser, home: str, canned: Canned, size: tuple[int, int]
+) -> None:
+    names = ["0.1", "2.1", "10.8"]
+    prompts = [prompt(name, name) for name in names]
+    baseline = prompt("0.1", "b", is_start=False)
+    prompts += [{**baseline, "name": f"baseline {n}", "id": f"b{n}"} for n in (1, 2)]
+    canned.answers["run"] = lambda _: run_data(prompts=prompts, splits={"test": 3})
+    canned.answers["grid"] = lambda _: {"size": 3, "prompts": {p["id"]: "rwr" for p in prompts}}
+    await tab.open(f"{home}#/run/sums-1/answers?prompts=all", *size)
+    await tab.until("document.querySelectorAll('.grid-head .cell b').length === 5")
+    assert (await tab.evaluate(HEADS))[-1] == "base 2"
+    last = "[...document.querySelectorAll('.grid-head .cell')].at(-1).ariaLabel"
+    assert await tab.evaluate(last) == "prompt baseline 2, 50.0 %"
+    fits = (
+        "[...document.querySelectorAll('.grid-head b')].every(e => e.scrollWidth <= e.clientWidth)"
+    )
+    assert await tab.evaluate(fits)
+    grid = "document.querySelector('.grid')"
+    assert await tab.evaluate(f"{grid}.scrollWidth <= {grid}.clientWidth")
+
+
+async def test_a_loss_is_no_percentage(tab: Browser, home: str, canned: Canned) -> None:
+    """A mean loss between 0 and 1 looks like a share."""
+    scale = {"minimise": True, "bounded": False}
+    canned.answers["run"] = lambda _: run_data(
+        prompts=[prompt("0.1", "start")], splits={"test": 3}, scale=scale
+    )
+    canned.answers["grid"] = lambda _: {"size": 3, "prompts": {"x0_1": "vvv"}}
+    await tab.open(f"{home}#/run/sums-1/answers", 1280, 900)
+    await tab.until("document.querySelectorAll('.grid-head .cell small').length")
+    assert (
+        await tab.evaluate("document.querySelector('.grid-head .cell small').textContent") == "0.5"
+    )

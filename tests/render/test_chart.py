@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,16 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.console import Console
 
 from opro_cli.core.run.events import Pruned
 from opro_cli.core.run.pace import Pace, Paces
 from opro_cli.core.run.progress import Progress
 from opro_cli.core.run.state import RunState
+from opro_cli.core.scale import Scale
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.core.task.example import Example
 from opro_cli.render.chart import StepChart, draw_chart
 from opro_cli.render.frame import RunView, render_run
-from opro_cli.render.panels import WrongAnswers, share_room
+from opro_cli.render.live import LiveView
+from opro_cli.render.panels import WrongAnswer, WrongAnswers, share_room
 from opro_cli.render.scoreboard import Scoreboard
 from tests.hostile.cases import CASES
 from tests.hostile.conftest import obeyed_in
@@ -193,3 +197,17 @@ def test_panels_leave_the_tables_room(room: int) -> None:
     assert share.chart == 0 or share.chart >= 6
     assert room - share.chart - share.wrong >= min(room, 10)
     assert math.isfinite(share.chart)
+
+
+def test_nothing_is_wrong_about_a_value() -> None:
+    """A loss of 0 is the best there is, and no share of right answers."""
+    state = new_run(train=5)
+    state.scale = Scale(bounded=False, minimise=True)
+    view = LiveView(Console(file=io.StringIO(), width=120, height=40), lambda: 0.0)
+    for event in answers(named(state, START), "train", 0, 3):
+        state.apply(event)
+        view.after(event, state)
+    shown = RunView(wrong=[WrongAnswer(named(state, START).id, "train", 0, "0", "0")])
+    frame = render_run(briefing_of(state), state, idle(), 0.0, 120, 40, view=shown)
+    assert "last wrong answers" not in frame.plain
+    assert view._wrong.show() == ()

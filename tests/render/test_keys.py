@@ -189,6 +189,22 @@ def test_what_fails_in_a_thread_is_a_notice(run: Screen) -> None:
     run.press("\x1b[B", "candidate 0")
 
 
+SLOW = SCRIPT.replace("    if FAILS:", "    import time\n    time.sleep(1.5)\n    if FAILS:")
+
+
+def test_a_run_that_ends_while_a_key_is_at_work_ends_quietly() -> None:
+    """The thread goes on to its end, and nobody is left to be told of it."""
+    run = Screen(f"FAILS = False\n{SLOW}")
+    run.see("q stop")
+    run.press("r", "writing the report")
+    run.child.kill(15)
+    run.see("stopped 0 times")
+    run.child.send("\n")
+    assert run.child.read() == "\r\n"
+    run.child.close()
+    assert run.child.exitstatus == 0
+
+
 BROKEN = SCRIPT.replace(
     "    await over.wait()",
     "    from opro_cli.render import live\n    live.list_choices = None\n    await over.wait()",

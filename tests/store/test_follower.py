@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from itertools import islice
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from opro_cli.core.run.events import Event, Retried, SessionStarted
 from opro_cli.errors import JournalError
 from opro_cli.store.journal import FileJournal, encode_event, read_events
-from opro_cli.store.replay import JournalFollower, find_last_session
+from opro_cli.store.replay import JournalFollower, find_last_session, pause_garbage_collection
 from tests.store.journals import EVENTS, write
 
 LINES = [encode_event(event) for event in EVENTS]
@@ -161,3 +162,15 @@ def test_the_present_session_is_the_last_one(path: Path) -> None:
     follower = JournalFollower(path)
     assert [event for _, event in follower.read_new(until=before)] == EVENTS
     assert new(follower) == [SessionStarted(6.0, 4712, "0.1.0"), EVENTS[1]]
+
+
+def test_replays_that_overlap_leave_the_collector_as_it_was() -> None:
+    """Two requests of `opro view` read runs at the same time, and the first one ends first."""
+    assert gc.isenabled()
+    first, second = pause_garbage_collection(), pause_garbage_collection()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not gc.isenabled()
+    second.__exit__(None, None, None)
+    assert gc.isenabled()

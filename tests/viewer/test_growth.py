@@ -71,7 +71,6 @@ async def test_a_run_at_work_is_followed(
     shown = await page.get("run?name=new")
     assert shown["row"]["status"] == "running"
     assert shown["live"]["phase"] == "scoring the start prompts"
-    assert shown["live"]["in_flight"] is None
     assert await marks(page) == "..."
     assert len(decoded) == 1
     journal.append(answered(START, 1))
@@ -372,3 +371,23 @@ async def test_a_run_without_a_scored_prompt_has_nothing_to_compare(
     assert got.status == 400
     assert got.data["hint"]
     assert (await page.ask("api/compare?prompts=new@0.1&prompts=new@0.1")).status == 200
+
+
+def test_runs_that_have_ended_or_are_gone_are_forgotten(
+    runs: Path, journal: FileJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen at work in the list, and never asked for again; one that is at rest stays open."""
+    monkeypatch.setattr(open_runs, "_MOST_OPEN", 1)
+    viewer = view.RunsViewer(runs)
+    folders = [new_run(runs).rename(runs / f"other-{number}") for number in range(4)]
+    others = [FileJournal(folder / "events.jsonl") for folder in folders]
+    for other in others:
+        other.append(SessionStarted(1.0, 4711, "0.1.0"))
+    viewer.list_runs()
+    assert len(viewer._runs._slots) == len(viewer._rows) == 5
+    for other, folder in zip(others, folders, strict=True):
+        other.close()
+        shutil.rmtree(folder)
+    viewer.list_runs()
+    assert len(viewer._runs._slots) == 2  # with the one that is at work
+    assert [folder.name for folder in viewer._rows] == ["new"]

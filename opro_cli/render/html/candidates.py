@@ -188,7 +188,7 @@ def _build_flip_table(
     titles = ["question", "expected", "start prompt said", f"{view.best_name} said"]
     rows = [
         [
-            fold_text(flip.question, limit),
+            element("div", fold_text(flip.question, limit), data_flip=flip.before.number),
             bdi(flip.target, _ANSWER),
             _build_answer(flip.before.outcome),
             _build_answer(flip.after.outcome),

@@ -10,6 +10,7 @@ from typing import Any
 from opro_cli.render.html.markup import Markup
 from opro_cli.render.html.view import RunView
 from opro_cli.render.safe import describe_form
+from opro_cli.reports.result import serialize_scale
 
 _TEXTS = 300_000
 """Bytes of prompts beside start and winner that travel with a page, for copying."""
@@ -53,6 +54,7 @@ def _describe_run(view: RunView) -> dict[str, Any]:
     return {
         "prompts": _list_prompts(view),
         "splits": {split: view.run.state.sizes[split] for split in view.splits},
+        **serialize_scale(view.run.state.scale),
     }
 
 
@@ -74,7 +76,7 @@ def _list_prompts(view: RunView) -> list[dict[str, Any]]:
                 "is_start": row.is_start,
                 "is_best": row.is_best,
                 "scores": {
-                    split: {"mean": score["mean"]}
+                    split: {"mean": view.run.state.scale.orient(score["mean"])}
                     for split in view.splits
                     if (score := row.score(split))
                 },

@@ -8,7 +8,8 @@ const SIGNS = { right: "r", "partly right": "p", wrong: "w", unreadable: "u", re
 
 function judgement(answer) {
   const sign = SIGNS[answer.judgement] || "v";
-  const score = answer.score === null || answer.score === undefined || sign !== "p" && sign !== "v" ? "" : ` ${scoreText(answer.score)}`;
+  const known = answer.score !== null && answer.score !== undefined;
+  const score = !known ? "" : sign === "p" ? ` ${percent(answer.score)}` : sign === "v" ? ` ${Number(answer.score.toPrecision(6))}` : "";
   return make("span", { class: `judged ${sign}` }, `${JUDGED[sign][0]} ${answer.judgement === "valued" ? "value" : answer.judgement}${score}`);
 }
 

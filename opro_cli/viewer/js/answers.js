@@ -14,6 +14,7 @@ const OVER = 6; // rows drawn beyond the edge
 const ROOM = 400; // pixels of a question that leave room for its gold answer
 const AT_ONCE = 60; // questions asked of the server together
 const TOP = 12; // prompts shown unless told otherwise
+const ON_PAPER = { rows: 1000, columns: 14, first: 340, cell: 46 }; // what a print has room for, and pixels
 
 const isCut = (sign) => sign !== sign.toLowerCase();
 const judge = (sign) => JUDGED[sign.toLowerCase()] || JUDGED["."];
@@ -84,8 +85,13 @@ function virtualGrid(openCell) {
   let to = -1;
   let width = 0;
   let frame = 0;
+  let printing = false;
 
   const measure = () => {
+    if (printing) {
+      node.style.setProperty("--first", `${ON_PAPER.first}px`);
+      return ON_PAPER;
+    }
     const style = getComputedStyle(node);
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const pixels = (name) => parseFloat(style.getPropertyValue(name)) * rem;
@@ -157,8 +163,8 @@ function virtualGrid(openCell) {
     if (!grid) return;
     const size = measure();
     const wide = Math.max(0, node.clientWidth - size.first);
-    const left = Math.max(0, Math.floor(node.scrollLeft / size.cell) - 1);
-    const right = Math.min(columns.length, Math.ceil((node.scrollLeft + wide) / size.cell) + 1);
+    const left = printing ? 0 : Math.max(0, Math.floor(node.scrollLeft / size.cell) - 1);
+    const right = Math.min(columns.length, printing ? ON_PAPER.columns : Math.ceil((node.scrollLeft + wide) / size.cell) + 1);
     if (left !== from || right !== to || size.first !== width) {
       const kept = from >= 0 && size.first === width ? [from, to] : null;
       [from, to, width] = [left, right, size.first];
@@ -167,8 +173,8 @@ function virtualGrid(openCell) {
       else clear();
       drawHead(size);
     }
-    const top = Math.max(0, Math.floor(node.scrollTop / ROW) - OVER);
-    const bottom = Math.min(rows.length, Math.ceil((node.scrollTop + node.clientHeight) / ROW) + OVER);
+    const top = printing ? 0 : Math.max(0, Math.floor(node.scrollTop / ROW) - OVER);
+    const bottom = Math.min(rows.length, printing ? ON_PAPER.rows : Math.ceil((node.scrollTop + node.clientHeight) / ROW) + OVER);
     for (const [place, line] of drawn) {
       if (place < top || place >= bottom) {
         line.remove();
@@ -199,11 +205,12 @@ function virtualGrid(openCell) {
       const prompt = columns[at];
       const sign = prompt.is_best ? "★" : prompt.is_start ? "■" : "";
       const score = prompt.shown_score;
+      const figure = score !== null && areShares(grid.scale) ? `${Math.round(100 * score)}%` : scoreText(score, grid.scale);
       const cell = make("div", {
         role: "columnheader", class: `cell${prompt.is_best ? " best" : prompt.is_start ? " start" : ""}`, "aria-colindex": at + 2,
-        title: brief(prompt.text, 200),
-        "aria-label": `prompt ${shortName(prompt)}${prompt.is_best ? ", best" : prompt.is_start ? ", start" : ""}${score === null ? "" : `, ${scoreText(score)}`}`,
-      }, make("b", null, `${sign}${shortName(prompt)}`), make("small", null, score === null ? "–" : score >= 0 && score <= 1 ? `${Math.round(100 * score)}%` : scoreText(score)));
+        title: `${shortName(prompt)}: ${brief(prompt.text, 200)}`,
+        "aria-label": `prompt ${shortName(prompt)}${prompt.is_best ? ", best" : prompt.is_start ? ", start" : ""}${score === null ? "" : `, ${scoreText(score, grid.scale)}`}`,
+      }, make("b", null, `${sign}${shortName(prompt).replace("baseline ", "base ")}`), make("small", null, figure));
       cell.style.left = `${size.first + at * size.cell}px`;
       head.append(cell);
     }
@@ -211,7 +218,8 @@ function virtualGrid(openCell) {
 
   function stretch(size) {
     body.style.height = `${rows.length * ROW}px`;
-    for (const each of [body, head]) each.style.width = `${size.first + columns.length * size.cell}px`;
+    const across = printing ? to : columns.length;
+    for (const each of [body, head]) each.style.width = `${size.first + across * size.cell}px`;
   }
 
   function clear() {
@@ -275,6 +283,14 @@ function virtualGrid(openCell) {
     move,
     get at() { return rows.length ? { question: rows[row], prompt: columns[column], place: row, of: rows.length } : null; },
     get columns() { return columns; },
+    /** The questions that paper has room for, and whose texts have not come yet. */
+    get missing() { return rows.slice(0, ON_PAPER.rows).filter((number) => !texts.has(number)); },
+    /** Draw all that paper has room for; after that what is seen again. */
+    print(on) {
+      printing = on;
+      width = 0; // all cells move
+      draw();
+    },
     /** Put the mark on a question and a prompt; false where they are not shown. */
     select(question, id) {
       const [place, across] = [rows.indexOf(question), columns.findIndex((each) => each.id === id)];

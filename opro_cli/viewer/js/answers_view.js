@@ -28,6 +28,7 @@ function answersView({ run }) {
   const tools = make("div", { class: "tools", role: "search" });
   const summary = make("p", { class: "note", role: "status" });
   const exports = make("span", { class: "exports" });
+  const onPaper = make("p", { class: "note on-paper" });
   let open = (question, prompt) => change({ open: `${encodePart(prompt.id)},${question}` }, true);
   const grid = virtualGrid((question, prompt) => open(question, prompt));
   const panel = answerPanel(run, { close: shut, step: (by) => go(by, 0), across: (by) => go(0, by) });
@@ -38,6 +39,7 @@ function answersView({ run }) {
   const node = make("div", { class: "view-answers" },
     make("h1", { class: "unseen" }, "Answers of ", bdi(run, 200)), runTabs(run, "answers"), tools,
     make("p", { class: "note row-note" }, summary, exports),
+    onPaper,
     make("div", { class: "split-view" }, make("div", { class: "grid-side" }, grid.node, empty,
       make("ul", { class: "key-words", "aria-label": "signs" }, keyWords)), panel.node));
   let data = null;
@@ -127,15 +129,20 @@ function answersView({ run }) {
       return;
     }
     const prompts = writeList(columns.slice(0, SEARCHED).map((prompt) => prompt.id));
-    const { questions } = await get(apiPath("search", { run, split, text, prompts }));
-    if (foundFor === now) found = new Set(questions);
+    try {
+      const { questions } = await get(apiPath("search", { run, split, text, prompts }));
+      if (foundFor === now) found = new Set(questions);
+    } catch (error) {
+      if (foundFor === now) foundFor = ""; // it is asked for again
+      throw error;
+    }
   }
 
   function fill(columns) {
     const { only, under, flip, order } = here.asked;
     const pair = flip ? readList(flip) : null;
     const rows = selectQuestions(loaded, columns.map((prompt) => prompt.id), { only, under, flip: pair, found, order });
-    grid.fill({ grid: loaded, rows, columns, load });
+    grid.fill({ grid: { ...loaded, scale: data.scale }, rows, columns, load });
     const all = rows.length === loaded.size;
     const words = `${all ? plural(rows.length, "question") : `${count(rows.length)} of ${plural(loaded.size, "question")}`} × ${plural(columns.length, "prompt")}`
       + (here.asked.text && columns.length > SEARCHED ? `; replies searched under the first ${SEARCHED}` : "");
@@ -176,6 +183,23 @@ function answersView({ run }) {
   return {
     node,
     title: () => `Answers · ${run}`,
+    print(on) {
+      if (!loaded) return;
+      const rows = Number(grid.node.getAttribute("aria-rowcount")) - 1;
+      const cut = rows > ON_PAPER.rows || grid.columns.length > ON_PAPER.columns;
+      onPaper.textContent = cut
+        ? `On paper: the first ${plural(Math.min(rows, ON_PAPER.rows), "question")} and ${plural(Math.min(grid.columns.length, ON_PAPER.columns), "prompt")}.` : "";
+      grid.print(on);
+    },
+    /** Fetch the texts of all questions that paper has room for. */
+    async prepare() {
+      for (let missing = loaded ? grid.missing : []; missing.length; ) {
+        await load(missing);
+        const rest = grid.missing;
+        if (rest.length === missing.length) return; // they do not come
+        missing = rest;
+      }
+    },
     /** Follow a change of what is open, for which nothing has to be asked. */
     redraw() {
       const ids = grid.columns.map((prompt) => prompt.id);

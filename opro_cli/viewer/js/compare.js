@@ -37,7 +37,7 @@ function compareView() {
     const [run, place] = splitName(name);
     const scores = Object.entries(prompt.scores || {}).filter(([, score]) => score).map(([split, score]) => [
       make("dt", null, split),
-      make("dd", null, make("b", null, scoreText(score.mean)), " ", make("small", null, `[${score.interval.map((end) => (100 * end).toFixed(1)).join("–")}] ${score.correct ?? ""}${score.correct === undefined ? "" : "/"}${score.n ?? ""}`)),
+      make("dd", null, make("b", null, scoreText(score.mean, prompt.scale)), " ", make("small", null, `${boundsText(score.interval, prompt.scale)} ${score.correct ?? ""}${score.correct === undefined ? "" : "/"}${score.n ?? ""}`)),
     ]);
     return make("figure", { class: `prompt ${at ? "best" : "start"}` },
       make("figcaption", null, link({ view: "run", run }, null, bdi(run, 80)), ` @ ${brief(place, 20)}`),

@@ -110,10 +110,19 @@ function longText(text, mark = null, name = "the text") {
 const count = (number) => (number ?? null) === null ? "–" : Math.round(number).toLocaleString("en-US");
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
+/** Whether scores of a scale are shares of right answers; only other scales are named at all. */
+const areShares = (scale) => !scale || (scale.bounded && !scale.minimise);
+
 /** A score as the report writes it: a share as percent, any other value as a number. */
-function scoreText(mean) {
+function scoreText(mean, scale) {
   if (mean === null || mean === undefined || !Number.isFinite(mean)) return "–";
-  return mean >= 0 && mean <= 1 ? percent(mean) : String(Number(mean.toPrecision(6)));
+  return areShares(scale) ? percent(mean) : String(Number(mean.toPrecision(6)));
+}
+
+/** The ends of an interval, "[47.0–75.8]"; "" where nothing is known of the spread. */
+function boundsText(interval, scale) {
+  if (!interval || !areShares(scale)) return "";
+  return `[${interval.map((end) => (100 * end).toFixed(1)).join("–")}]`;
 }
 
 function points(share) {

@@ -91,7 +91,21 @@ function makeHelp() {
 
 const help = makeHelp();
 
+/** Print once all is there; the menu of the browser prints the texts that have come. */
+async function printView() {
+  await view.prepare();
+  print();
+}
+
+addEventListener("beforeprint", () => view?.print?.(true));
+addEventListener("afterprint", () => view?.print?.(false));
+
 addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "p" && view?.prepare) {
+    event.preventDefault();
+    printView();
+    return;
+  }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select");
   if (typing) {
@@ -141,10 +155,18 @@ if (frozen) {
   const texts = new Map();
   for (const [run, data] of Object.entries(frozen.runs || {})) {
     for (const [id, text] of promptTexts(run, data.prompts)) texts.set(id, text);
+    const article = byId(frozen.anchors[run]);
+    if (article && frozen.answers[run]?.test) linkFlips(article, run, data.prompts);
   }
   enliven(main, texts);
 } else {
-  setInterval(() => document.visibilityState === "visible" && refresh(false), EVERY);
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh(false));
+  let looking = false; // a look that takes longer than EVERY is not joined by others
+  const look = async () => {
+    if (looking || document.visibilityState !== "visible") return;
+    looking = true;
+    await refresh(false).finally(() => (looking = false));
+  };
+  setInterval(look, EVERY);
+  document.addEventListener("visibilitychange", look);
 }
 route();

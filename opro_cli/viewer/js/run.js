@@ -15,7 +15,7 @@ function livePanel(live) {
   const newest = (live.newest || []).map((text) => make("li", null, bdi(text, 400)));
   return make("section", { class: "live-panel", "aria-label": "at work" },
     make("h2", null, make("span", { class: "pulse", "aria-hidden": "true" }, "●"), " ", brief(live.phase || "at work", 120)),
-    make("p", { class: "note" }, [left, live.in_flight ? `${plural(live.in_flight, "call")} in flight` : ""].filter(Boolean).join(" · ")),
+    make("p", { class: "note" }, left),
     make("div", { class: "gauges" },
       bar("calls done", live.calls_done ?? spent.calls, live.calls_expected ?? budget.calls, count),
       bar("cost", spent.usd, budget.usd, money),
@@ -29,7 +29,6 @@ function reportNodes(html) {
   return [...page.body.childNodes].map((node) => document.importNode(node, true));
 }
 
-const promptKey = (prompt, run) => `${run}@${prompt.name || (prompt.is_start ? "start" : prompt.is_best ? "best" : prompt.id)}`;
 const shortName = (prompt) => String(prompt.name || "").split("@").at(-1) || prompt.id;
 
 /** The prompts of a run by id, with the words that name them in a command. */
@@ -47,9 +46,20 @@ function linkRows(root, run, prompts) {
     const pair = { view: "compare", run: "", asked: { prompts: writeList([`${run}@start`, `${run}@${name}`]) } };
     cell.append(make("div", { class: "links" },
       link(target, null, "answers", make("span", { class: "unseen" }, ` under prompt ${name}`)),
-      prompt.is_start || frozen ? null : link(pair, null, "compare with start", make("span", { class: "unseen" }, `, prompt ${name}`)),
+      prompt.is_start ? null : link(pair, null, "compare with start", make("span", { class: "unseen" }, `, prompt ${name}`)),
       prompt.text === null ? null : copyButton("copy", prompt.text)));
   });
+}
+
+/** A link to both replies at every question that flipped. */
+function linkFlips(root, run, prompts) {
+  const pair = ["is_start", "is_best"].map((role) => prompts.find((prompt) => prompt[role])?.id);
+  if (!pair.every(Boolean)) return;
+  for (const box of root.querySelectorAll("[data-flip]")) {
+    const asked = { split: "test", prompts: writeList(pair), open: `${encodePart(pair[1])},${box.dataset.flip}` };
+    box.append(make("div", { class: "links" }, link({ view: "answers", run, asked }, null, "replies",
+      make("span", { class: "unseen" }, ` to test question ${box.dataset.flip}`))));
+  }
 }
 
 /** The tabs over a run. */
@@ -76,6 +86,7 @@ function runView({ run }) {
     article.replaceChildren(...reportNodes(html));
     enliven(article, promptTexts(run, data.prompts));
     linkRows(article, run, data.prompts);
+    linkFlips(article, run, data.prompts);
   }
 
   newer.addEventListener("click", draw);

@@ -66,9 +66,8 @@ function sortRows(rows, key, falls) {
 
 function bestCell(row) {
   if (!row.best) return ["–"];
-  const [low, high] = row.best.interval || [];
-  const bounds = row.best.interval && high <= 1 ? `[${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}]` : "";
-  return [make("b", null, scoreText(row.best.mean)), " ", make("small", null, row.best.split), make("small", { class: "under" }, bounds)];
+  const { mean, split, interval } = row.best;
+  return [make("b", null, scoreText(mean, row.scale)), " ", make("small", null, split), make("small", { class: "under" }, boundsText(interval, row.scale))];
 }
 
 function runCells(row, picked, pick) {
@@ -85,7 +84,7 @@ function runCells(row, picked, pick) {
     cell("verdict", verdictMark(row)),
     cell("gain", ...(gainText(row.gain) || ["–"])),
     cell("best", ...bestCell(row)),
-    cell("spark", spark(row.spark, `best score by step, last ${scoreText((row.spark || []).at(-1))}`)),
+    cell("spark", spark(row.spark, `best score by step, last ${scoreText((row.spark || []).at(-1), row.scale)}`)),
     cell("models", bdi(row.scorer, 60), make("small", null, bdi(row.optimizer, 60))),
     cell("calls", count(row.calls)),
     cell("usd", money(row.usd)),
@@ -105,7 +104,7 @@ function trendChart(points_) {
   const line = scored.map((point, at) => `${at ? "L" : "M"}${across(at).toFixed(1)} ${down(point.score).toFixed(1)}`);
   const dots = scored.map((point, at) => {
     const [sign, word, kind] = VERDICTS[point.verdict] || ["–", "no verdict", "soft"];
-    const label = `${visible(point.run)}, ${when(point.created)}: ${scoreText(point.score)}, ${sign} ${word}`;
+    const label = `${visible(point.run)}, ${when(point.created)}: ${scoreText(point.score, point.scale)}, ${sign} ${word}`;
     return make(
       "svg:a",
       { href: writeAddress({ view: "run", run: point.run }), "aria-label": label },
@@ -115,7 +114,7 @@ function trendChart(points_) {
       make("svg:text", { x: across(at) + 9, y: down(point.score) + 4, class: kind }, sign),
     );
   });
-  const ticks = [low, high].map((value) => make("svg:text", { x: 42, y: down(value) + 4, class: "left" }, scoreText(value)));
+  const ticks = [low, high].map((value) => make("svg:text", { x: 42, y: down(value) + 4, class: "left" }, scoreText(value, scored[0].scale)));
   const ends = [
     make("svg:text", { x: 48, y: height - 6 }, when(scored[0].created)),
     make("svg:text", { x: width - 32, y: height - 6, class: "left" }, when(scored.at(-1).created)),
