@@ -226,6 +226,7 @@ def test_the_first_frame_of_a_session_says_that_no_time_has_passed(tmp_path: Pat
     class First(Watcher):
         def begin(self, briefing: RunHeader, state: RunState, activity: Progress) -> None:
             elapsed.append(monotonic() - activity.started)
+            super().begin(briefing, state, activity)
 
     work_on(folder, check_resumable(folder, ["calls=30"]), [First(monotonic)])
     assert len(elapsed) == 1
