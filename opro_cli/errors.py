@@ -25,6 +25,11 @@ PINNED = "correct it and start a new run: this one resumes only with the part it
 """The remedy for the failure of a part from outside opro, in place of a resume."""
 
 
+def asks_for_new_run(hint: str | None) -> bool:
+    """Return whether a remedy is to start anew, so that no resume is to be offered beside it."""
+    return hint is not None and "start a new run" in hint
+
+
 class OproError(Exception):
     """A refusal that a user can read and act on.
 

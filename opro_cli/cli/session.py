@@ -16,13 +16,13 @@ import typer
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import apply_gate, can_ask, confirm, say
 from opro_cli.errors import (
-    PINNED,
     DoubtfulAnswers,
     Interrupted,
     ModelError,
     OproError,
     RunError,
     UsageError,
+    asks_for_new_run,
 )
 from opro_cli.render.safe import printable
 
@@ -125,7 +125,7 @@ def _add_remedy(error: OproError, folder: Path, config: Path | None, resume: str
     if config is not None and asked_in_vain and remove_unanswered(folder):
         say("nothing was answered, so that no run is kept")
         error.where = str(config)
-    elif error.hint == PINNED or (error.hint and resume in error.hint):
+    elif asks_for_new_run(error.hint) or (error.hint and resume in error.hint):
         return
     elif not in_config:
         again = f"resume with: {resume}" if error.hint else resume

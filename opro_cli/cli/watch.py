@@ -26,7 +26,7 @@ from opro_cli.cli.session import (
     show_result,
 )
 from opro_cli.cli.swept import find_sweep_called, watch_sweep
-from opro_cli.errors import Interrupted, UsageError
+from opro_cli.errors import Interrupted, UsageError, asks_for_new_run
 from opro_cli.render.safe import printable
 
 if TYPE_CHECKING:
@@ -108,6 +108,9 @@ def _conclude(run: RecordedRun, *, as_json: bool, plain: bool) -> None:
             why = printable(f"{why}: {failure['reason']}")
         if failure.get("hint"):
             say(f"hint: {printable(failure['hint'])}")
+        if asks_for_new_run(failure.get("hint")):
+            say(f"{why}; nothing answered is lost")
+            return
         command = format_resume_command(Path(run.folder))
         say(f"{why}; nothing answered is lost. resume with: {command}")
 

@@ -29,10 +29,13 @@ SKIPPED = {
     ("problems.md", "diff regression-sweep"): "reads the sweep above",
     ("sweeps.md", "sweep grid.yaml --engine ray"): "needs a cluster: tests/sweep",
     ("meta-prompt.md", "check mine.yaml"): "no embedded optimizer: tests/cli/test_policies.py",
+    ("view.md", "view"): "serves until Ctrl-C: tests/viewer/test_process.py",
     ("prompts.md", "prompt support"): "run on the page's own files: test_prompts_page",
     ("prompts.md", "apply support"): "run on the page's own files: test_prompts_page",
 }
 """Commands, by their beginning, and why they are not run here."""
+PATIENCE_S = 300.0
+"""For one command, which may wait for a terminal or for Ctrl-C."""
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -47,6 +50,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
+        timeout=PATIENCE_S,
     )
 
 

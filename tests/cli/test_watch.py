@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from opro_cli.app import watch as watching
-from opro_cli.core.run.events import Retried
+from opro_cli.core.run.events import Retried, SessionEnded
 from opro_cli.store.journal import FileJournal
 from tests.cli.conftest import Opro, only_run
 from tests.store.conftest import ROOT, copy_of, unfinished_copy
@@ -64,6 +64,25 @@ def test_a_killed_run_says_how_to_go_on(opro: Opro, folder: Path) -> None:
     said = opro("watch", str(early))
     assert (said.code, said.out) == (0, ""), "nothing is scored: there is no result"
     assert f"resume with: opro resume {early}\n" in said.err
+
+
+def test_a_failed_run_says_its_remedy_and_a_resume_where_that_helps(
+    opro: Opro, folder: Path
+) -> None:
+    hints = {
+        "correct it and start a new run: …": False,
+        "check the key of openai/a": True,
+        "": True,
+    }
+    for number, (hint, resumes) in enumerate(hints.items()):
+        run = unfinished_copy(folder / f"runs-{number}", 20)
+        journal = FileJournal(run / "events.jsonl")
+        journal.append(SessionEnded(1e9, "failed", "the metric failed", hint))
+        journal.close()
+        said = opro("watch", str(run))
+        assert "failed: the metric failed; nothing answered is lost" in said.err
+        assert (f"hint: {hint}" in said.err) == bool(hint)
+        assert ("resume with" in said.err) == resumes
 
 
 def test_of_a_run_at_work_a_replay_says_that_it_goes_on(opro: Opro, folder: Path) -> None:
