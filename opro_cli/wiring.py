@@ -149,7 +149,8 @@ def build_strategy(settings: Settings, folders: Sequence[Path] = ()) -> Strategy
         folders: Where a part from outside opro is looked for first.
 
     Raises:
-        UsageError: A part from outside opro cannot be imported, or refuses `search.options`.
+        UsageError: A part from outside opro cannot be imported, is no strategy, or refuses
+            `search.options`.
     """
     name = settings.search.strategy
     if name in STRATEGIES:
@@ -158,9 +159,25 @@ def build_strategy(settings: Settings, folders: Sequence[Path] = ()) -> Strategy
         problem = build_problem(settings.task.problem, folders)
         return PROBLEM_STRATEGIES[name](settings, problem)
     part = find_outside_part("search.strategy", "strategies", name, folders).value
+    _check_strategy(name, part, ("propose", "read", "reject"))  # a class is not called in vain
     strategy: Strategy = part() if isinstance(part, type) else part
+    _check_strategy(name, strategy, ("needs", "halves"))
     read_options(strategy, settings.search.options)  # refused before anything is asked
     return strategy
+
+
+def _check_strategy(name: str, part: object, attributes: Sequence[str]) -> None:
+    """Check that a part from outside opro has what the loop asks of a strategy.
+
+    Raises:
+        UsageError: It lacks something.
+    """
+    missing = [each for each in attributes if not hasattr(part, each)]
+    if missing:
+        raise UsageError(
+            f"search.strategy: {name} is not a strategy: it has no {', '.join(missing)}",
+            "subclass opro_cli.Strategy; `opro docs extending` has an example",
+        )
 
 
 def find_outside_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part:

@@ -281,7 +281,7 @@ def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iter
     }
     for role, (section, key, built_in) in parts.items():
         part = get_section(config, section).get(key, "model" if role == "scorer" else "opro")
-        if role not in config and part in built_in:
+        if config.get(role) is None and part in built_in:  # null is no section either
             yield Problem((role,), "missing; this key must be given")
 
 
