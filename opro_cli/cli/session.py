@@ -294,16 +294,21 @@ Closing = Sequence[tuple[str, str | Path]]
 def list_closing(folder: Path, result: Mapping[str, Any]) -> Closing:
     """Return where the page and the prompt of a run are, and what may be typed next."""
     best = "solution" if result.get("problem") else "prompt"
+    name = folder.name if folder.parent == Path("runs") else shlex.quote(str(folder))
     files = {"report": folder / "report.html", best: folder / "best_prompt.txt"}
+    whole = result.get("best") or {}
+    if "demos" in whole or "layout" in whole:  # more than the text of a file
+        del files[best]
     closing: list[tuple[str, str | Path]] = [
-        (name, path) for name, path in files.items() if path.is_file()
+        (title, path) for title, path in files.items() if path.is_file()
     ]
+    if best not in files:
+        closing.append((best, f"opro prompt {printable(name)}"))
     models = [model for model in result["models"].values() if model]
     if result["status"] != "finished" or result.get("problem"):
         return closing
     if all(model.startswith("embedded/") for model in models):  # which was to see how it works
         return [*closing, ("next", "opro init mine.yaml --data rows.csv")]
-    name = folder.name if folder.parent == Path("runs") else shlex.quote(str(folder))
     return [*closing, ("next", f"opro show {printable(name)} --answers --wrong")]
 
 

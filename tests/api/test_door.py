@@ -562,7 +562,11 @@ def test_metrics_models_data_and_commands_may_be_installed_too(folder: Path) -> 
         ("python:parts:Count", "python:parts:Count", "has no method evaluate"),
         ("python:parts:Count", "model", "scorer"),
         ("opro", "python:parts:Near", "optimizer"),
-        ("python:os:getcwd", "python:parts:Near", "is not a strategy: it has no propose, read, reject"),
+        (
+            "python:os:getcwd",
+            "python:parts:Near",
+            "not a strategy: it has no propose, read, reject",
+        ),
         ("python:os:PathLike", "python:parts:Near", "is not a strategy"),
     ],
 )

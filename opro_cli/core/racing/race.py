@@ -302,9 +302,7 @@ def _measure_fit(expected: Prediction, answers: Answers) -> float:
     )
 
 
-def _fit_ability(
-    difficulties: Difficulties, prior: Prior, answers: Answers
-) -> tuple[float, float]:
+def _fit_ability(difficulties: Difficulties, prior: Prior, answers: Answers) -> tuple[float, float]:
     """Return a candidate's most likely ability, and its variance, given a normal prior."""
     ability, known = prior.mean, 1 / prior.variance
     for _ in range(3):  # Fisher's scoring; after three steps nothing moves
