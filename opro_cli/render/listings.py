@@ -185,7 +185,8 @@ def print_forecast(facts: Data, console: Console, *, ready: bool = True) -> None
         ready: Nothing keeps a run from beginning.
     """
     sizes = " · ".join(f"{split} {format_count(size)}" for split, size in facts["sizes"].items())
-    calls, steps = format_count(facts["calls_at_most"]), format_count(facts["steps"])
+    calls, limit = format_count(facts["calls_at_most"]), facts.get("calls_limited_by")
+    steps = f", by {limit}" if limit else f" in {format_count(facts['steps'])} steps"
     problem = facts.get("problem")
     rows = [
         ("config", f"{facts['name']}: {'fine' if ready else 'cannot run yet, see the end'}"),
@@ -196,7 +197,7 @@ def print_forecast(facts: Data, console: Console, *, ready: bool = True) -> None
         *([("problem", problem)] if problem else [("answers", facts["answer"])]),
         *([] if problem else [("questions", sizes)]),
         *([] if problem else [("gold answers", describe_golds(facts["gold_answers"]))]),
-        ("calls", f"at most {calls} in {steps} steps"),
+        ("calls", f"at most {calls}{steps}"),
         ("time", describe_time(facts["time"])),
         *(("note", note) for note in facts["notes"]),
     ]
