@@ -69,6 +69,11 @@ def read_config(
     return load_config(config, NAMES, overrides, is_copy=is_copy)
 
 
+def read_scoring_config(config: Path) -> Settings:
+    """Read and check a config file whose given prompts are scored: it needs no optimizer."""
+    return load_config(config, replace(NAMES, searches=False))
+
+
 def read_partly(config: Path, overrides: Sequence[Override] = ()) -> ReadConfig:
     """Read a config file as far as that goes, with keys in place of its own."""
     return read_config_file(config, NAMES, overrides)
