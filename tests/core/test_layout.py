@@ -60,4 +60,5 @@ def test_what_test_asks_beside_the_verdict_is_not_ruled_out() -> None:
 
 
 def test_the_steps_that_a_budget_buys_are_no_promise() -> None:
-    assert "it buys about 3 of 10 steps, more where proposals repeat what was tried" in describe(100)
+    said = describe(100)
+    assert "it buys about 3 of 10 steps, more where proposals repeat what was tried" in said
