@@ -53,11 +53,16 @@ def print_runs(rows: Sequence[Data], page: Page) -> None:
     has_prompts = page.width >= _WIDEST
     names = [row["run"] + (f" ({', '.join(row['tags'])})" if row["tags"] else "") for row in rows]
     room = page.width - _measure(titles, figures)
-    if page.is_terminal and max(map(measure_width, names)) > room:  # which brings columns closer
+    longest = min(_MOST_CELLS, max(map(measure_width, names), default=0))
+    if page.is_terminal and longest > room:  # which brings columns closer
         room = max(room, page.width - _measure(titles, figures) + len(titles))
+    room = room // 2 if has_prompts else room
+    if not page.is_terminal and longest > room:  # whoever reads a pipe looks for whole names
+        page.width += longest - room
+        room = longest
     cells = [
         (
-            _wrap(name, room // 2 if has_prompts else room),
+            _wrap(name, room),
             *own,
             printable(display_prompt(row["best"]), _MOST_CELLS) if row["best"] else "–",
         )
