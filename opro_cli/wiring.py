@@ -69,6 +69,11 @@ def read_config(
     return load_config(config, NAMES, overrides, is_copy=is_copy)
 
 
+def read_scoring_config(config: Path) -> Settings:
+    """Read and check a config file whose given prompts are scored: it needs no optimizer."""
+    return load_config(config, replace(NAMES, searches=False))
+
+
 def read_partly(config: Path, overrides: Sequence[Override] = ()) -> ReadConfig:
     """Read a config file as far as that goes, with keys in place of its own."""
     return read_config_file(config, NAMES, overrides)
@@ -149,7 +154,8 @@ def build_strategy(settings: Settings, folders: Sequence[Path] = ()) -> Strategy
         folders: Where a part from outside opro is looked for first.
 
     Raises:
-        UsageError: A part from outside opro cannot be imported, or refuses `search.options`.
+        UsageError: A part from outside opro cannot be imported, is no strategy, or refuses
+            `search.options`.
     """
     name = settings.search.strategy
     if name in STRATEGIES:
@@ -158,9 +164,25 @@ def build_strategy(settings: Settings, folders: Sequence[Path] = ()) -> Strategy
         problem = build_problem(settings.task.problem, folders)
         return PROBLEM_STRATEGIES[name](settings, problem)
     part = find_outside_part("search.strategy", "strategies", name, folders).value
+    _check_strategy(name, part, ("propose", "read", "reject"))  # a class is not called in vain
     strategy: Strategy = part() if isinstance(part, type) else part
+    _check_strategy(name, strategy, ("needs", "halves"))
     read_options(strategy, settings.search.options)  # refused before anything is asked
     return strategy
+
+
+def _check_strategy(name: str, part: object, attributes: Sequence[str]) -> None:
+    """Check that a part from outside opro has what the loop asks of a strategy.
+
+    Raises:
+        UsageError: It lacks something.
+    """
+    missing = [each for each in attributes if not hasattr(part, each)]
+    if missing:
+        raise UsageError(
+            f"search.strategy: {name} is not a strategy: it has no {', '.join(missing)}",
+            "subclass opro_cli.Strategy; `opro docs extending` has an example",
+        )
 
 
 def find_outside_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part:

@@ -103,6 +103,7 @@ def _read(
         answered=len(answers),
         answers=shown,
         form=serialize_form(candidate),
+        only=only or "",
     )
 
 

@@ -85,7 +85,7 @@ class Cell:
 
 def load_dataset(config: Path, split: Split, limit: int | None) -> Dataset:
     """Return the questions of a split as a run of this config would cut it."""
-    settings, folder = wiring.read_config(config), config.resolve().parent
+    settings, folder = wiring.read_scoring_config(config), config.resolve().parent
     refuse_problem(str(config), settings)
     data = wiring.load_data(settings, folders=(folder,))
     settings = settle_labels(settings, data)

@@ -197,7 +197,7 @@ def _describe_form(prompt: Prompt) -> str:
 def _pair_of_config(request: GateRequest, runs_dir: Path, note: Note | None) -> _Pair:  # noqa: ARG001
     """Return the prompt of a config at two times, or two files on its questions."""
     config = Path(request.target)
-    evaluating.refuse_problem(str(config), wiring.read_config(config), _HINT)
+    evaluating.refuse_problem(str(config), wiring.read_scoring_config(config), _HINT)
 
     def load() -> Dataset:
         return evaluating.load_dataset(config, request.split, request.limit)

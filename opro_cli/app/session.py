@@ -49,7 +49,7 @@ from opro_cli.reports.result import build_result
 from opro_cli.reports.used_rows import read_test_use
 from opro_cli.store.folders import note_failure
 from opro_cli.store.journal import FileJournal, read_numbered_events
-from opro_cli.store.reopened import adopt_settings
+from opro_cli.store.reopened import adopt_settings, get_best_prompt
 from opro_cli.store.replay import save_snapshot
 from opro_cli.store.run_folder import (
     CONFIG_COPY,
@@ -253,8 +253,7 @@ def _finish(
     finished = ending == "finished"
     result = build_result(run, finished=finished)
     unrecorded = close_use(run, result, ledger) if finished and ledger else ""
-    best = result["best"]
-    write_result(folder, result, best["instruction"] if best else None)
+    write_result(folder, result, get_best_prompt(result))
     if run.state.ended is not None:
         size = (folder / "events.jsonl").stat().st_size
         save_snapshot(folder, run.identity, run.state, size)

@@ -52,7 +52,7 @@ def read_version(config: Path) -> Version:
     Raises:
         UsageError: It has several start prompts, or cannot be read.
     """
-    settings = wiring.read_config(config)
+    settings = wiring.read_scoring_config(config)
     return _build_version(str(config), settings, convert_to_plain(settings))
 
 
@@ -88,7 +88,7 @@ def read_version_at(config: Path, revision: str) -> Version:
         try:
             for file in _list_prompt_files(read_yaml(copy).raw):
                 tree.copy(tree.find(file, config), folder)
-            settings = wiring.read_config(copy)
+            settings = wiring.read_scoring_config(copy)
         except ConfigError as error:
             problems = [each.replace(str(copy), where) for each in error.problems]
             raise ConfigError(where, problems, "an older opro may have read it") from None

@@ -30,6 +30,7 @@ from opro_cli.cli.boundary import (
     print_usage_error,
     reserve_stdout,
 )
+from opro_cli.cli.options import say
 from opro_cli.errors import Interrupted, OproError
 
 _KINDS: dict[Any, type[str | Path]] = {str: str, list[str]: str, Path: Path, list[Path]: Path}
@@ -234,6 +235,7 @@ def main() -> None:
     except TyperException as error:
         code = print_usage_error(error)
     except (Abort, KeyboardInterrupt):
+        say("interrupted")
         code = Interrupted.exit_code
     except BrokenPipeError:
         # `opro runs | head`: the reader has seen enough. Keep the interpreter from flushing.

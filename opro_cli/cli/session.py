@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -89,6 +90,9 @@ def run_session(
             if as_json or not _is_told_to_go_on(error):
                 raise
             outcome = work(keep_going=True)
+    except KeyboardInterrupt:  # before the session listens for it, or behind it
+        say(f"stopped; nothing answered is lost. resume with: {resume}")
+        raise typer.Exit(Interrupted.exit_code) from None
     except OproError as error:
         _add_remedy(error, folder, config, resume)
         raise
@@ -195,12 +199,24 @@ def open_observers(output: Output, actions: Actions | None = None) -> Iterator[l
         yield [*shown, PlainLog(file, verbose=True, dated=True)]
 
 
+@dataclass(slots=True)
+class Leave:
+    """Leaves a run or a sweep that is watched, by a key; `done` says that somebody did."""
+
+    done: bool = False
+
+    def __call__(self) -> None:
+        """End the watch where it is."""
+        self.done = True
+        signal.raise_signal(signal.SIGINT)
+
+
 def make_actions(
-    folder: Path, output: Output | None = None, *, leaves: bool = False
+    folder: Path, output: Output | None = None, *, leave: Leave | None = None
 ) -> Actions | None:
     """Return what the keys of a live view of a run do; None where there is no such view.
 
-    `leaves`: the run goes on without this process.
+    `leave`: the run goes on without this process.
     """
     if (output is not None and not output.is_live) or not can_ask():
         return None  # and with it the import of what draws
@@ -209,7 +225,7 @@ def make_actions(
     from opro_cli.render.live import Actions
 
     return Actions(
-        leaves=leaves,
+        leave=leave,
         read_answers=partial(read_answers_of, folder),
         write_report=partial(report_on_runs, [folder], None),
     )
@@ -294,16 +310,21 @@ Closing = Sequence[tuple[str, str | Path]]
 def list_closing(folder: Path, result: Mapping[str, Any]) -> Closing:
     """Return where the page and the prompt of a run are, and what may be typed next."""
     best = "solution" if result.get("problem") else "prompt"
+    name = folder.name if folder.parent == Path("runs") else shlex.quote(str(folder))
     files = {"report": folder / "report.html", best: folder / "best_prompt.txt"}
+    whole = result.get("best") or {}
+    if "demos" in whole or "layout" in whole:  # more than the text of a file
+        del files[best]
     closing: list[tuple[str, str | Path]] = [
-        (name, path) for name, path in files.items() if path.is_file()
+        (title, path) for title, path in files.items() if path.is_file()
     ]
+    if best not in files:
+        closing.append((best, f"opro prompt {printable(name)}"))
     models = [model for model in result["models"].values() if model]
     if result["status"] != "finished" or result.get("problem"):
         return closing
     if all(model.startswith("embedded/") for model in models):  # which was to see how it works
         return [*closing, ("next", "opro init mine.yaml --data rows.csv")]
-    name = folder.name if folder.parent == Path("runs") else shlex.quote(str(folder))
     return [*closing, ("next", f"opro show {printable(name)} --answers --wrong")]
 
 

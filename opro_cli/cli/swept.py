@@ -12,6 +12,7 @@ import typer
 
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import say
+from opro_cli.cli.session import Leave
 from opro_cli.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -74,13 +75,14 @@ def watch_sweep(folder: Path, *, plain: bool, as_json: bool) -> None:
     watched = WatchedSweep(folder)
     if not watched.at_work:
         say(f"{folder.name} is not at work; this is where it stands")
-    observer = make_sweep_observer(plain=plain, leaves=True)
+    leave = Leave()
+    observer = make_sweep_observer(plain=plain, leave=leave)
     try:
         with stop_signals_to(lambda: signal.raise_signal(signal.SIGINT), ctrl_c=False):
             asyncio.run(watched.follow(observer))
     except KeyboardInterrupt:
         say("stopped watching" + ("; the sweep goes on" if watched.at_work else ""))
-        raise typer.Exit(Interrupted.exit_code) from None
+        raise typer.Exit(0 if leave.done else Interrupted.exit_code) from None
     show_table(watched.table, "opro sweep FILE", as_json=as_json, folder=folder)
 
 

@@ -20,6 +20,7 @@ from opro_cli.cli.options import (
     say,
 )
 from opro_cli.cli.session import (
+    Leave,
     format_resume_command,
     list_closing,
     make_actions,
@@ -73,7 +74,8 @@ def watch(
         return
     folder = choose_run("watch", run, last, runs_dir)
     viewing = watching.Replay(folder)
-    actions = None if plain else make_actions(folder, leaves=True)
+    leave = Leave()
+    actions = None if plain else make_actions(folder, leave=leave)
     observers = [make_observer(plain=plain, clock=viewing.now, actions=actions)]
     if replay:
         seeing = watching.replay(viewing, observers, times)
@@ -87,7 +89,7 @@ def watch(
             recorded = asyncio.run(seeing)
     except KeyboardInterrupt:
         say("stopped watching" + ("; the run goes on" if viewing.at_work else ""))
-        raise typer.Exit(Interrupted.exit_code) from None
+        raise typer.Exit(0 if leave.done else Interrupted.exit_code) from None
     _conclude(recorded, as_json=as_json, plain=plain)
 
 

@@ -87,17 +87,17 @@ def make_observer(
 
 
 def make_sweep_observer(
-    *, plain: bool, stream: TextIO | None = None, leaves: bool = False
+    *, plain: bool, stream: TextIO | None = None, leave: Callable[[], object] | None = None
 ) -> SweepLive | PlainSweep:
     """Return the live view of a sweep where a terminal can show it, else its plain log.
 
-    `leaves`: the sweep goes on without this process.
+    `leave`: called by `q`, where the sweep goes on without this process.
     """
     console = make_console(stream or sys.stderr)
     if _is_live(console, plain):
         from opro_cli.render.live import SweepLive
 
-        return SweepLive(console, leaves=leaves)
+        return SweepLive(console, leave=leave)
     from opro_cli.render.plain import LineWriter, PlainSweep
 
     return PlainSweep(LineWriter(stream or sys.stderr))

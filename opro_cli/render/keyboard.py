@@ -34,6 +34,9 @@ _SEQUENCES = {
 }
 """What a terminal sends after ESC for a key."""
 _CHARACTERS = {"\n": "enter", "\r": "enter", "\x7f": "backspace", "\x08": "backspace"}
+_TAKE_PASTED, _LEAVE_PASTED = b"\x1b[?2004h", b"\x1b[?2004l"
+_PASTE, _PASTED = "\x1b[200~", "\x1b[201~"
+"""What a terminal sends around pasted text, once it was told to."""
 _LONGEST = 16
 """Characters of a sequence at most."""
 
@@ -94,6 +97,7 @@ class Keyboard:
         self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
         self._loop: AbstractEventLoop | None = None
         self._gone = False
+        self._pasting = False
 
     @property
     def is_taken(self) -> bool:
@@ -118,6 +122,7 @@ class Keyboard:
                 now[3] &= ~flags
                 now[6][termios.VMIN], now[6][termios.VTIME] = 1, 0
                 termios.tcsetattr(self._descriptor, termios.TCSANOW, now)
+                self._write(_TAKE_PASTED)
         except (termios.error, OSError):
             self._gone = True
             self._before = None
@@ -127,8 +132,13 @@ class Keyboard:
         """Give the terminal back as it was; a second call does nothing."""
         before, self._before = self._before, None
         if before is not None and is_foreground(self._descriptor):
+            self._write(_LEAVE_PASTED)
             with suppress(termios.error, OSError):
                 termios.tcsetattr(self._descriptor, termios.TCSANOW, before)
+
+    def _write(self, sequence: bytes) -> None:
+        with suppress(OSError):
+            os.write(self._descriptor, sequence)
 
     def read(self) -> list[str]:
         """Wait for a key; return those that were pressed, none once there is no terminal."""
@@ -137,7 +147,17 @@ class Keyboard:
         except OSError:
             data = b""
         self._gone = self._gone or not data
-        return split_keys(self._decoder.decode(data))
+        return split_keys(self._drop_pasted(self._decoder.decode(data)))
+
+    def _drop_pasted(self, text: str) -> str:
+        """Return what was typed: pasted text is no keys."""
+        typed = ""
+        while text:
+            part, mark, text = text.partition(_PASTED if self._pasting else _PASTE)
+            typed += "" if self._pasting else part
+            if mark:
+                self._pasting = not self._pasting
+        return typed
 
     def attach(self, loop: AbstractEventLoop, on_key: Callable[[str], None]) -> None:
         """Have a loop call `on_key` for each key, as long as the process has the terminal."""

@@ -53,11 +53,16 @@ def print_runs(rows: Sequence[Data], page: Page) -> None:
     has_prompts = page.width >= _WIDEST
     names = [row["run"] + (f" ({', '.join(row['tags'])})" if row["tags"] else "") for row in rows]
     room = page.width - _measure(titles, figures)
-    if page.is_terminal and max(map(measure_width, names)) > room:  # which brings columns closer
+    longest = min(_MOST_CELLS, max(map(measure_width, names), default=0))
+    if page.is_terminal and longest > room:  # which brings columns closer
         room = max(room, page.width - _measure(titles, figures) + len(titles))
+    room = room // 2 if has_prompts else room
+    if not page.is_terminal and longest > room:  # whoever reads a pipe looks for whole names
+        page.width += longest - room
+        room = longest
     cells = [
         (
-            _wrap(name, room // 2 if has_prompts else room),
+            _wrap(name, room),
             *own,
             printable(display_prompt(row["best"]), _MOST_CELLS) if row["best"] else "–",
         )
@@ -185,7 +190,8 @@ def print_forecast(facts: Data, console: Console, *, ready: bool = True) -> None
         ready: Nothing keeps a run from beginning.
     """
     sizes = " · ".join(f"{split} {format_count(size)}" for split, size in facts["sizes"].items())
-    calls, steps = format_count(facts["calls_at_most"]), format_count(facts["steps"])
+    calls, limit = format_count(facts["calls_at_most"]), facts.get("calls_limited_by")
+    steps = f", by {limit}" if limit else f" in {format_count(facts['steps'])} steps"
     problem = facts.get("problem")
     rows = [
         ("config", f"{facts['name']}: {'fine' if ready else 'cannot run yet, see the end'}"),
@@ -196,7 +202,7 @@ def print_forecast(facts: Data, console: Console, *, ready: bool = True) -> None
         *([("problem", problem)] if problem else [("answers", facts["answer"])]),
         *([] if problem else [("questions", sizes)]),
         *([] if problem else [("gold answers", describe_golds(facts["gold_answers"]))]),
-        ("calls", f"at most {calls} in {steps} steps"),
+        ("calls", f"at most {calls}{steps}"),
         ("time", describe_time(facts["time"])),
         *(("note", note) for note in facts["notes"]),
     ]

@@ -45,12 +45,12 @@ class Actions:
     """The work that keys of a view can start, beyond showing the run itself.
 
     Attributes:
-        leaves: `q` leaves a run that goes on without this process; else it stops the run.
+        leave: Called by `q`, leaves a run that goes on without this process; None: `q` stops it.
         read_answers: Returns all answers under a prompt, by its id; called in a thread.
         write_report: Writes the page about the run as it stands; called in a thread.
     """
 
-    leaves: bool = False
+    leave: Callable[[], object] | None = None
     read_answers: Callable[[str], ShownAnswers] | None = None
     write_report: Callable[[], Path] | None = None
 
@@ -117,7 +117,7 @@ class LiveView(LiveDrawing):
     def _list_keys(self) -> list[str]:
         _, _, activity = self._shown
         stop = "Ctrl-C stop at once" if activity.stopping else "q stop"
-        keys = ["q leave" if self._actions.leaves else stop, "↑↓ choose", "Enter read"]
+        keys = ["q leave" if self._actions.leave else stop, "↑↓ choose", "Enter read"]
         keys += ["a answers"] if self._actions.read_answers else []
         keys += ["r report"] if self._actions.write_report else []
         return keys
@@ -131,7 +131,9 @@ class LiveView(LiveDrawing):
         match key:
             case "q":
                 _, _, activity = self._shown
-                if not activity.stopping:  # a second Ctrl-C would stop at once
+                if self._actions.leave is not None:
+                    self._actions.leave()
+                elif not activity.stopping:  # a second Ctrl-C would stop at once
                     signal.raise_signal(signal.SIGINT)
             case "esc":
                 self._view.chosen = ""
@@ -223,10 +225,10 @@ class SweepLive(LiveDrawing):
         clock: Callable[[], float] = time.monotonic,
         period: float = PERIOD,
         *,
-        leaves: bool = False,
+        leave: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(console, clock, period)
-        self._leaves = leaves
+        self._leave = leave
 
     def begin(self, table: SweepTable) -> None:
         """Draw the first frame."""
@@ -244,9 +246,13 @@ class SweepLive(LiveDrawing):
     def _render(self, width: int, height: int) -> Text:
         elapsed = self._clock() - self._started
         stop = "Ctrl-C stop at once" if self._table.stopping else "q stop"
-        foot = ["q leave" if self._leaves else stop] if self.reads_keys else []
+        foot = ["q leave" if self._leave else stop] if self.reads_keys else []
         return render_sweep(self._table, elapsed, width, height, over=self._over, foot=foot)
 
     def _press(self, key: str) -> None:
-        if key == "q" and not self._table.stopping:
+        if key != "q":
+            return
+        if self._leave is not None:
+            self._leave()
+        elif not self._table.stopping:
             signal.raise_signal(signal.SIGINT)

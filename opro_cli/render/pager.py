@@ -185,6 +185,7 @@ class AnswersPager:
                 self._move_to_wrong(1 if key == "n" else -1)
             case "/":
                 self._typing = True
+                self._find("")
             case "enter":
                 self._scroll.press(" ")
             case _:
@@ -246,6 +247,9 @@ class AnswersPager:
         right = sum(answer.judgement == "right" for answer in self._shown.answers)
         of = len(self._shown.answers)
         counts = f"{format_count(right)} of {pluralize(of, 'answer')} right"
+        if self._shown.only:  # a choice of answers says nothing of the others
+            answered = pluralize(self._shown.answered, "answer")
+            counts = f"{format_count(of)} {self._shown.only} of {answered}"
         if self._search or len(self._answers) < of:
             counts = f"{format_count(len(self._answers))} of {format_count(of)} found"
         name = printable(self._shown.prompt, max(8, width - len(counts) - 2))

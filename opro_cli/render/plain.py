@@ -362,4 +362,4 @@ def _describe_cell(row: CellRow) -> str:
             return f"finished{scores}, {pluralize(row.calls, 'call')}"
         case _:
             answered = f", {format_count(row.calls)} are answered" if row.calls else ""
-            return f"{row.status}, at most {pluralize(row.expected, 'call')}{answered}"
+            return f"{row.status}, about {pluralize(row.expected, 'call')}{answered}"

@@ -150,6 +150,7 @@ class ShownAnswers:
         answered: All answers under it, on the splits in question.
         answers: Those to be shown.
         form: Worked examples and layout of the prompt, as in `result.json`.
+        only: What they have in common, "wrong" or "unreadable"; "" for all answers.
     """
 
     prompt: str
@@ -159,6 +160,7 @@ class ShownAnswers:
     answered: int
     answers: Sequence[GradedAnswer]
     form: Mapping[str, Any] = field(default_factory=dict)
+    only: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return them as `opro show --answers --json` prints them."""

@@ -78,12 +78,30 @@ def estimate_costs(
     roles = {"scorer": scorer, "optimizer": optimizer}
     if settings.task.problem:  # which asks no scorer
         del roles["scorer"]
-    return {
-        "name": settings.name,
-        "roles": roles,
-        "total": {kind: add_costs([role[kind] for role in roles.values()]) for kind in KINDS},
-        "assumptions": ASSUMPTIONS,
-    }
+    total = {kind: add_costs([role[kind] for role in roles.values()]) for kind in KINDS}
+    assumptions, ceiling = ASSUMPTIONS, settings.budget.calls
+    if ceiling is not None and ceiling < total["at_most"]["calls"]:
+        assumptions += f"; {ceiling:,} calls at most in all, by budget.calls"
+        _limit_costs(roles, total, ceiling)
+    return {"name": settings.name, "roles": roles, "total": total, "assumptions": assumptions}
+
+
+def _limit_costs(roles: Mapping[Role, Any], total: dict[str, Any], ceiling: int) -> None:
+    """Limit costs to a budget of calls.
+
+    What is expected is fewer of the same calls of all roles. At most, each role may take all.
+    """
+    share = min(1.0, ceiling / max(1, total["expected"]["calls"]))
+    for role in roles.values():
+        most = min(1.0, ceiling / max(1, role["at_most"]["calls"]))
+        for kind, of_calls in (("expected", share), ("at_most", most)):
+            for name in ("calls", "prompt_tokens", "completion_tokens"):
+                role[kind][name] = round(role[kind][name] * of_calls)
+            if role[kind]["usd"] is not None:
+                role[kind]["usd"] *= of_calls
+    for kind in KINDS:
+        total[kind] = add_costs([role[kind] for role in roles.values()])
+        total[kind]["calls"] = min(ceiling, total[kind]["calls"])
 
 
 def _count_calls(settings: Settings, state: RunState) -> dict[Role, tuple[float, float]]:
@@ -328,6 +346,9 @@ def build_forecast(
     meta_prompt = requests[0].messages if requests else ()
     first, problem = examples["train"][0], settings.task.problem
     asked = () if problem else build_messages(Prompt(instructions[0]), first, settings.task.format)
+    most = estimate_calls(state) + sum(count_endpoint_checks(settings).values())
+    ceiling = settings.budget.calls
+    limit = most if ceiling is None else min(most, ceiling)
     return {
         "name": settings.name,
         "models": {"scorer": settings.scorer.model, "optimizer": settings.optimizer.model},
@@ -336,8 +357,9 @@ def build_forecast(
         "sizes": dict(state.sizes),
         "notes": list(notes),
         "steps": settings.search.steps,
-        "calls_expected": count_expected_calls(settings, state),
-        "calls_at_most": estimate_calls(state) + sum(count_endpoint_checks(settings).values()),
+        "calls_expected": min(limit, count_expected_calls(settings, state)),
+        "calls_at_most": limit,
+        **({"calls_limited_by": "budget.calls"} if limit < most else {}),
         "missing_keys": list(missing_keys),
         "longest_prompts": measure_longest_prompts(settings, examples, strategy, start),
         "scorer_prompt": _serialize_messages(asked),

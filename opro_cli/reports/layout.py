@@ -46,7 +46,8 @@ def _describe_search(state: RunState, most: int) -> str:
     choice = f", and {dev:,} calls for the choice on dev" if dev else ""
     return (
         f"budget.calls {most:,} does not buy the whole search, of {state.count_everything():,} "
-        f"calls at most: it buys some {layout.steps:,} of {pluralize(state.search.steps, 'step')}, "
+        f"calls at most: it buys about {layout.steps:,} of {pluralize(state.search.steps, 'step')}"
+        ", more where proposals repeat what was tried, "
         f"first looks at {layout.first:,} of {sizes['train']:,} train questions and longer ones at "
         f"the best candidates{choice}; the winner may be one that was not asked everything"
     )

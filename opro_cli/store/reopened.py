@@ -137,7 +137,7 @@ def _list_differences(
     # "run" changes when a folder is renamed.
     keys = [key for key in {**plain, **stored} if key != "run"]
     wrong = [key for key in keys if key not in stored or stored[key] != plain.get(key)]
-    prompt = _get_best_prompt(result)
+    prompt = get_best_prompt(result)
     try:
         same = prompt is None or (folder / BEST_PROMPT).read_bytes() == encode_text(prompt)
     except OSError:
@@ -157,11 +157,16 @@ def _rewrite_result(
         )
     try:
         with closing(FileJournal(folder / "events.jsonl")):
-            write_result(folder, result, _get_best_prompt(result))
+            write_result(folder, result, get_best_prompt(result))
     except (JournalError, ResultError, RunFolderError) as error:
         return f"{fault}; it could not be written anew: {error.message}"
     return f"{fault}: written anew"
 
 
-def _get_best_prompt(result: Mapping[str, Any]) -> str | None:
-    return result["best"]["instruction"] if result["best"] else None
+def get_best_prompt(result: Mapping[str, Any]) -> str | None:
+    """Return the winner's text if that is all of it; None for worked examples or a layout."""
+    best = result["best"]
+    if not best or "demos" in best or "layout" in best:
+        return None
+    text: str = best["instruction"]
+    return text

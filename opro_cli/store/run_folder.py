@@ -343,9 +343,18 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 
 def write_result(folder: Path, result: Mapping[str, Any], best_prompt: str | None) -> None:
-    """Write `result.json`, and `best_prompt.txt` byte for byte if there is a winner."""
+    """Write `result.json`, and `best_prompt.txt` byte for byte if it holds all of a winner.
+
+    Args:
+        folder: Of the run.
+        result: Of `build_result`.
+        best_prompt: The winner's text; None where there is none, or it has worked examples or a
+            layout, which `opro prompt` prints.
+    """
     hint = "make room or fix the permissions, then `opro resume` writes it again"
     with explain_refusal(ResultError, f"{folder}: cannot write the result", hint):
         if best_prompt is not None:
             write_atomically(folder / BEST_PROMPT, encode_text(best_prompt))
+        else:  # an earlier session may have had another winner
+            (folder / BEST_PROMPT).unlink(missing_ok=True)
         write_atomically(folder / "result.json", encode_json(result))

@@ -562,6 +562,12 @@ def test_metrics_models_data_and_commands_may_be_installed_too(folder: Path) -> 
         ("python:parts:Count", "python:parts:Count", "has no method evaluate"),
         ("python:parts:Count", "model", "scorer"),
         ("opro", "python:parts:Near", "optimizer"),
+        (
+            "python:os:getcwd",
+            "python:parts:Near",
+            "not a strategy: it has no propose, read, reject",
+        ),
+        ("python:os:PathLike", "python:parts:Near", "is not a strategy"),
     ],
 )
 def test_a_part_that_is_not_there_is_told_before_a_run_exists(

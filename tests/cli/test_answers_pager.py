@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from opro_cli.store.journal import FileJournal
 from tests.cli.test_watch_process import environment
 from tests.render.test_keys import Screen
 
@@ -39,7 +41,11 @@ def test_questions_are_read_with_keys(pager: Screen, folder: Path) -> None:
     assert any(line.startswith("question  ") for line in lines)
     assert any(line.startswith("reply     ") for line in lines)
     pager.press("/nobody says this", " 0 of ")
+    pager.press("\r", "/ search")
+    pager.press("/", "Enter keeps")
+    assert "nobody" not in "\n".join(pager.lines), "a search starts afresh"
     pager.press("\x1b", "answers right")
+    pager.child.send("\x1b[200~q and nothing else\x1b[201~")  # pasted: no keys
     pager.press("G", "test ")
     pager.child.send("q")
     pager.child.expect(pexpect.EOF)
@@ -79,3 +85,22 @@ def test_plain_and_piped_answers_have_no_keys(folder: Path) -> None:
     assert "\x1b" not in piped
     said = [line for line in piped.splitlines() if line.startswith("question  ")]
     assert len(said) == sum(line.startswith("question  ") for line in lines)
+
+
+def test_a_choice_of_answers_is_counted_among_all(folder: Path) -> None:
+    shown = Screen.of(folder, "show", "recorded@start", "--answers", "--unreadable")
+    (title,) = (line for line in shown.see("q back") if " unreadable of " in line)
+    assert re.search(r" \d+ unreadable of \d+ answers", title)
+    shown.child.close(force=True)
+
+
+def test_q_ends_a_watch_as_it_should(folder: Path) -> None:
+    journal = FileJournal(folder / "runs" / "recorded" / "events.jsonl")  # as one at work has it
+    shown = Screen.of(folder, "watch", "recorded", "--replay", "--speed", "0.001")
+    shown.see("q leave")
+    shown.child.send("q")
+    shown.child.expect("stopped watching")
+    shown.child.expect(pexpect.EOF)
+    shown.child.close()
+    assert shown.child.exitstatus == 0
+    journal.close()

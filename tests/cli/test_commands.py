@@ -351,6 +351,18 @@ def test_check_asks_nothing_and_shows_the_first_prompts(
     assert not (folder / "runs").exists()
 
 
+def test_a_forecast_stays_within_the_budget(opro: Opro) -> None:
+    facts = opro("check", "c.yaml", "--set", "budget.calls=50", "--json").data
+    assert (facts["calls_expected"], facts["calls_at_most"]) == (50, 50)
+    said = opro("check", "c.yaml", "--set", "budget.calls=50").out
+    assert "at most 50, by budget.calls" in said
+    assert "by budget" not in opro("check", "c.yaml", "--set", "budget.calls=5000").out
+    costs = opro("optimize", "c.yaml", "--dry-run", "--budget", "calls=50", "--json").data
+    assert [costs["total"][kind]["calls"] for kind in ("expected", "at_most")] == [50, 50]
+    assert all(role["at_most"]["calls"] <= 50 for role in costs["roles"].values())
+    assert "50 calls at most in all, by budget.calls" in costs["assumptions"]
+
+
 def test_minutes_are_told_at_the_pace_of_an_earlier_run(opro: Opro, folder: Path) -> None:
     for command in (("check", "c.yaml"), ("optimize", "c.yaml", "--dry-run")):
         said = opro(*command)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from opro_cli.cli.session import list_closing
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.models import MODELS
+from opro_cli.store.reopened import get_best_prompt
+from opro_cli.store.run_folder import write_result
 from opro_cli.testing.session import ScriptedModel
 from tests.cli.conftest import Opro
 
@@ -209,3 +212,17 @@ def test_two_prompts_of_the_same_words_are_told_apart(films: Path, opro: Opro) -
     answers = opro("show", place, "--answers")
     assert "[4 examples] Is it good?" in answers.out
     assert len(opro("show", place, "--answers", "--json").data["demos"]) == 4
+
+
+def test_no_file_pretends_to_hold_a_winner_with_examples(films: Path, opro: Opro) -> None:
+    run(opro)
+    (folder,) = (films / "runs").glob("films-*")
+    result = json.loads((folder / "result.json").read_text())
+    assert result["best"]["demos"]
+    assert not (folder / "best_prompt.txt").exists()
+    closing = dict(list_closing(Path("runs") / folder.name, result))
+    assert closing["prompt"] == f"opro prompt {folder.name}"
+    (folder / "best_prompt.txt").write_text("of an earlier winner")
+    write_result(folder, result, get_best_prompt(result))
+    assert not (folder / "best_prompt.txt").exists()
+    assert opro("resume", folder.name).code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,18 @@ def test_a_prompt_that_is_as_good_ends_with_0(
     # Without any difference: z = sqrt(n * .05 / .95), and the fourth look needs p < .0217.
     assert [look["rows"] for look in said.data["looks"]] == [20, 40, 60, 80]
     assert len(scorer.requests) == 160
+
+
+def test_a_config_without_an_optimizer_is_gated(
+    opro: Opro, folder: Path, scorer: ShuffledModel
+) -> None:
+    (folder / "c.yaml").write_text(re.sub("(?m)^optimizer: .*$", "", LARGE))
+    (folder / "copy.md").write_bytes((folder / "good.md").read_bytes())
+    assert opro("gate", "c.yaml", "--prompt", "good.md", "--prompt", "copy.md").code == 0
+    assert "optimizer: missing" in opro("check", "c.yaml").err
+    (folder / "bad.yaml").write_text(re.sub("(?m)^scorer: .*$", "", LARGE))
+    both = ("--prompt", "good.md", "--prompt", "copy.md")
+    assert "scorer: missing" in opro("gate", "bad.yaml", *both).err
 
 
 def test_too_few_rows_end_with_5_and_say_how_many_would_do(

@@ -233,3 +233,18 @@ def test_a_diff_within_one_run_says_nothing_of_its_spend(opro: Opro) -> None:
     opro("optimize", "c.yaml", "--seed", "1")
     first = opro("runs", "--json").data[0]["run"]
     assert "tokens in" in opro("diff", first, "@last").out
+
+
+@pytest.mark.parametrize("role", ["scorer", "optimizer"])
+def test_a_section_that_is_null_is_as_missing_as_one_that_is_left_out(
+    opro: Opro, folder: Path, role: str
+) -> None:
+    emptied = re.sub(f"(?m)^{role}: .*$", f"{role}:", CONFIG)
+    (folder / "empty.yaml").write_text(emptied)
+    complaint = f"{role}: missing; this key must be given"
+    for command in ("check", "optimize"):
+        for given_ in (("empty.yaml",), ("c.yaml", "--set", f"{role}=null")):
+            said = opro(command, *given_)
+            assert said.code == 2
+            assert complaint in said.out + said.err
+    assert not list((folder / "runs").glob("[!.]*"))

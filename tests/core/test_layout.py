@@ -57,3 +57,8 @@ def test_what_test_asks_beside_the_verdict_is_not_ruled_out() -> None:
         100, baselines=(), noise_check=True
     )
     assert "verdict" not in describe(200, baselines=("Think.",), noise_check=True)
+
+
+def test_the_steps_that_a_budget_buys_are_no_promise() -> None:
+    said = describe(100)
+    assert "it buys about 3 of 10 steps, more where proposals repeat what was tried" in said

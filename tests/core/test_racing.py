@@ -170,6 +170,20 @@ def test_intervals_hold_the_full_score_of_those_stopped() -> None:
     assert held / count > 0.88
 
 
+def test_a_prompt_with_nothing_right_is_not_estimated_near_the_others() -> None:
+    """Candidates that are much alike say little of one whose replies cannot be read."""
+    for seed in range(6):
+        random = Random(seed)
+        race = Race.start([drawn(0.9, random) for _ in range(4 + seed)], QUESTIONS, seed, 2)
+        few, many = (
+            race.estimate(answered([1.0] * right + [0.0] * (10 - right), race.order[:10]))
+            for right in (0, 7)
+        )
+        assert few.mean < 0.4
+        assert few.mean < many.mean - 0.3
+        assert 0.6 < many.mean < 0.8  # where nothing contradicts them, they still count
+
+
 def test_a_line_is_crossed_as_often_as_theory_says() -> None:
     # Reflection: without slope, twice the chance to be beyond at the end: 2 (1 - Phi(1.96)).
     assert _compute_crossing(1.959963984540054 * 3, 0.0, 9.0) == pytest.approx(0.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -39,10 +40,10 @@ def candidate(instruction: str, step: int, mean: float | None) -> dict[str, Any]
     return {"instruction": instruction, "step": step, "scores": scores}
 
 
-def listed(rows: list[dict[str, Any]], width: int) -> list[str]:
+def listed(rows: list[dict[str, Any]], width: int, *, terminal: bool = False) -> list[str]:
     stream = io.StringIO()
-    print_runs(rows, Page(stream, width))
-    return stream.getvalue().splitlines()
+    print_runs(rows, Page(stream, width, terminal=terminal))
+    return re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
 
 
 def test_runs_with_their_prompts_where_there_is_room() -> None:
@@ -62,18 +63,20 @@ def test_runs_with_their_prompts_where_there_is_room() -> None:
     assert "began" not in listed(rows, 109)[0]
 
 
-def test_long_names_go_over_several_lines() -> None:
-    assert listed([row("sums-20261123-101500-3f9a", "Think.")], 60) == [
-        "run                  outcome           best    gain     cost",
-        "─" * 60,
-        "sums-20261123-1015   improved   test 62.5 %   +17.5   $0.012",
-        "00-3f9a",
+def test_a_long_name_is_whole_in_a_pipe() -> None:
+    rows = [row("sums-20261123-101500-3f9a", "Think.")]
+    assert listed(rows, 60) == [
+        "run                         outcome           best    gain     cost",
+        "─" * 67,
+        "sums-20261123-101500-3f9a   improved   test 62.5 %   +17.5   $0.012",
     ]
+    assert max(map(len, listed(rows, 60, terminal=True))) <= 60
 
 
 @given(st.lists(st.tuples(anything, anything), max_size=3), st.sampled_from([20, 60, 110, 140]))
 def test_no_line_is_wider_than_the_page(texts: list[tuple[str, str]], width: int) -> None:
-    assert all(cell_len(line) <= width for line in listed([row(*each) for each in texts], width))
+    lines = listed([row(*each) for each in texts], width, terminal=True)
+    assert all(cell_len(line) <= width for line in lines)
     stream = io.StringIO()
     rows = [candidate(text, 0, 0.5) for both in texts for text in both]
     print_candidates(rows, Page(stream, width))

@@ -131,8 +131,8 @@ def test_a_line_for_every_change_and_no_other(log: tuple[SweepTable, Told]) -> N
     told(126, "b", {"ended": "interrupted"})
     assert told(3700, "c", {"error": "no\x1b[2J key"}) == [
         "sweep grid: 0 of 3 cells finished, 3 waiting",
-        "[00:01] a: running, at most 1,649 calls",
-        "[00:03] b: running, at most 1,649 calls, 50 are answered",
+        "[00:01] a: running, about 1,649 calls",
+        "[00:03] b: running, about 1,649 calls, 50 are answered",
         "[02:05] a: finished, 51.1 % → 93.3 % on test (+42.2), 1,409 calls",
         "[02:06] b: stopped after 50 calls",
         "[1:01:40] c: failed: no\\x1b[2J key",

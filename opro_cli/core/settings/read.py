@@ -76,6 +76,7 @@ class NameResolver:
         find_key_variable: Returns the environment variable with the key for a model at an address,
             "" for a model that needs none.
         model_defaults: Returns the keys of a model that have another default under its name.
+        searches: Whether the config is to search; given prompts are scored without an optimizer.
     """
 
     check_answer: Callable[[str], None]
@@ -88,6 +89,7 @@ class NameResolver:
     find_parameter_faults: Callable[[str, Mapping[str, Any]], Sequence[Problem]] = lambda *_: ()
     find_key_variable: Callable[[str, str | None], str] = lambda *_: ""
     model_defaults: Callable[[str], Mapping[str, Any]] = lambda _: {}
+    searches: bool = True
 
 
 # A file name with bytes that are not UTF-8 holds half characters in Python.
@@ -275,13 +277,14 @@ def _fill_models(config: Mapping[str, Any], names: NameResolver) -> dict[str, An
 def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the sections that the built-in parts need: parts from outside say so themselves."""
     asking = [name for name in names.strategies if name not in (*ASKING_NONE, EVOLVE, AUTO)]
+    asking += names.problem_strategies
     parts = {
         "scorer": ("task", "evaluator", ("model",)),
-        "optimizer": ("search", "strategy", (*asking, *names.problem_strategies)),
+        "optimizer": ("search", "strategy", asking if names.searches else ()),
     }
     for role, (section, key, built_in) in parts.items():
         part = get_section(config, section).get(key, "model" if role == "scorer" else "opro")
-        if role not in config and part in built_in:
+        if config.get(role) is None and part in built_in:  # null is no section either
             yield Problem((role,), "missing; this key must be given")
 
 
