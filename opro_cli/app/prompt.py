@@ -55,6 +55,11 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
         raise build_unscored_error(run)
     if selector == BEST and run.status != "finished" and note is not None:
         note(f"{run.name} is {run.status}, so this is its best prompt so far")
+    return build_whole_prompt(run, candidate)
+
+
+def build_whole_prompt(run: RecordedRun, candidate: Candidate) -> WholePrompt:
+    """Return a prompt of a run as a model gets it, with its holes open."""
     settings = read_recorded_settings(Path(run.folder))
     messages: tuple[Message, ...] = ()
     if settings.task.problem is None and settings.task.evaluator == "model":

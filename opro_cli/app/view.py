@@ -17,6 +17,7 @@ from typing import Any
 from opro_cli.app.answers import build_evaluator, locate_answer
 from opro_cli.app.named_prompts import build_unscored_error
 from opro_cli.app.open_runs import FoundRun, OpenRuns
+from opro_cli.app.prompt import build_whole_prompt
 from opro_cli.app.run_settings import read_present_settings
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, FirstReply
@@ -28,12 +29,10 @@ from opro_cli.evaluators import ModelEvaluator
 from opro_cli.render.diff import summarize_diff
 from opro_cli.render.html.page import build_article
 from opro_cli.render.html.view import build_view
+from opro_cli.render.safe import describe_form
 from opro_cli.reports import viewed
 from opro_cli.reports.answers import build_answer
-from opro_cli.reports.comparison import (
-    compare_prompts,
-    select_prompt,
-)
+from opro_cli.reports.comparison import SelectedPrompt, compare_prompts, select_prompt
 from opro_cli.reports.labels import find_labels
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import serialize_scale
@@ -269,9 +268,22 @@ class RunsViewer:
                 own = next(
                     row for row in known if each.candidate and row["id"] == each.candidate.id
                 )
-                prompts.append({**own, "run": run.name, **serialize_scale(each.run.state.scale)})
+                scale = serialize_scale(each.run.state.scale)
+                prompts.append({**own, "run": run.name, **scale, **_serialize_whole(each)})
             sentences = list(map(summarize_diff, compared.against_first))
             return viewed.serialize_comparison(compared, prompts, sentences)
+
+
+def _serialize_whole(chosen: SelectedPrompt) -> dict[str, Any]:
+    """Return what a prompt has beside its text, and all of it as a model gets it."""
+    candidate, side = chosen.candidate, chosen.side
+    if candidate is None or side is None or not side.form:
+        return {}
+    return {
+        "examples": [list(example) for example in side.examples],
+        "form_words": describe_form(side.form),
+        "whole": build_whole_prompt(chosen.run, candidate).text,
+    }
 
 
 def _hash(*parts: object) -> str:

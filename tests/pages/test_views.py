@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.pages.canned import AXE, LIVE, Canned, article, prompt, run_data
+from tests.pages.canned import AXE, LIVE, Canned, article, compare, prompt, run_data
 from tests.reports.html.browser import CHROMIUM, Browser
 
 pytestmark = [
@@ -314,6 +314,28 @@ async def test_prompts_are_compared(tab: Browser, home: str) -> None:
     assert await tab.evaluate("location.hash") == (
         "#/run/sums-1/answers?split=test&prompts=x0_1,x2_1&open=x2_1,1"
     )
+
+
+async def test_compared_prompts_show_what_they_have_beside_their_text(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    def compare_forms(query: Any) -> dict[str, Any]:
+        shown = [["2 + 2?", "4"], ["3 + 3?", "6"]]
+        own = {"examples": shown, "form_words": "2 examples, at Q_end", "whole": "2 + 2? 4. c"}
+        other = {"examples": shown[:1], "form_words": "1 example", "whole": "c"}
+        both = [prompt("0.1", "c", **other), prompt("2.1", "c", **own)]
+        return {**compare(query), "prompts": both, "diff": [["same", "c"]]}
+
+    canned.answers["compare"] = compare_forms
+    await tab.open(f"{home}{VIEWS['compare']}", *WIDE)
+    await tab.until("document.querySelectorAll('.examples ins').length")
+    text = await tab.evaluate("document.querySelector('main').textContent")
+    assert "Beside their texts: 1 example / 2 examples, at Q_end." in text
+    assert "= 2 + 2? → 4+ 3 + 3? → 6" in text
+    assert await tab.evaluate("document.querySelectorAll('figure ol.examples li').length") == 3
+    await tab.evaluate("copy = (text) => (document.title = text)")
+    await tab.point_at("figure.best .copy", click=True)
+    assert await tab.evaluate("document.title") == "2 + 2? 4. c"
 
 
 async def test_what_goes_wrong_is_said_and_passes(tab: Browser, home: str, canned: Canned) -> None:
