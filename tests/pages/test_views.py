@@ -155,6 +155,22 @@ async def test_runs_are_chosen_and_compared(
     assert await tab.evaluate("document.querySelectorAll('.runs input:checked').length") == 2
 
 
+async def test_answers_begin_with_a_split_that_has_some(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    names = ("0.1", "2.1")
+    score = {"mean": 0.5, "interval": [0.3, 0.7], "n": 7}
+    for known, split in (((["train"], ["train"])), "train"), ((["dev", "test"], ["dev"]), "dev"):
+        scores = [{name: score for name in own} for own in known]
+        prompts = [prompt(n, "x", scores=own) for n, own in zip(names, scores, strict=True)]
+        sizes = {"train": 7, "dev": 7, "test": 7}
+        data = run_data(prompts=prompts, splits=sizes)
+        canned.answers["run"] = lambda _, data=data: data  # type: ignore[misc]
+        await tab.open("about:blank", *WIDE)
+        await show(tab, home, "answers")
+        assert await tab.evaluate("document.querySelector('.tools select').value") == split
+
+
 async def test_a_config_over_time(tab: Browser, home: str) -> None:
     await show(tab, home, "trend")
     labels = "[...document.querySelectorAll('.trend a')].map(a => a.getAttribute('aria-label'))"

@@ -22,6 +22,14 @@ function chooseColumns(prompts, wanted, split, also) {
   return other && !best.includes(other) ? [...best, other] : best;
 }
 
+/** The split to begin with: the least seen one that start prompt and winner have answers on. */
+function chooseSplit(sizes, prompts) {
+  const pair = prompts.filter((prompt) => prompt.is_start || prompt.is_best);
+  const asked = pair.length ? pair : prompts;
+  const order = ["test", "dev", "train"].filter((name) => sizes[name]);
+  return order.find((name) => asked.every((prompt) => prompt.scores?.[name])) || order.at(-1) || "train";
+}
+
 const SEARCHED = 24; // prompts whose replies a search goes through
 
 function answersView({ run }) {
@@ -45,6 +53,7 @@ function answersView({ run }) {
   let data = null;
   let loaded = null; // the grid of `split`
   let split = "";
+  let begun = ""; // the split of an address that names none; it stays while a run goes on
   let shownFor = "";
   let found = null;
   let shownFound = null;
@@ -213,7 +222,7 @@ function answersView({ run }) {
       const stale = fresh !== data;
       data = fresh;
       const sizes = data.splits;
-      const wanted = sizes[here.asked.split] ? here.asked.split : ["test", "dev", "train"].find((name) => sizes[name]) || "train";
+      const wanted = sizes[here.asked.split] ? here.asked.split : (begun ||= chooseSplit(sizes, data.prompts));
       if (wanted !== split) {
         split = wanted;
         grid.texts.clear();
