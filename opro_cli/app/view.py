@@ -26,7 +26,7 @@ from opro_cli.core.task.example import Example, Message, Split
 from opro_cli.core.task.prompt import build_second_round
 from opro_cli.errors import OproError, RunError, UsageError
 from opro_cli.evaluators import ModelEvaluator
-from opro_cli.render.diff import summarize_diff
+from opro_cli.render.diff import summarize_diff, warn_of_seen
 from opro_cli.render.html.page import build_article
 from opro_cli.render.html.view import build_view
 from opro_cli.render.safe import describe_form
@@ -271,7 +271,8 @@ class RunsViewer:
                 scale = serialize_scale(each.run.state.scale)
                 prompts.append({**own, "run": run.name, **scale, **_serialize_whole(each)})
             sentences = list(map(summarize_diff, compared.against_first))
-            return viewed.serialize_comparison(compared, prompts, sentences)
+            seen = list(map(warn_of_seen, compared.against_first))
+            return viewed.serialize_comparison(compared, prompts, sentences, seen)
 
 
 def _serialize_whole(chosen: SelectedPrompt) -> dict[str, Any]:

@@ -137,6 +137,24 @@ async def test_a_sweep_is_opened_and_its_cell_is_a_run(tab: Browser, home: str) 
     assert "grid/a" in await tab.evaluate("document.title")
 
 
+async def test_a_trend_joins_scores_of_one_split_only(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    points = [
+        {"run": f"sums-{n}", "created": f"2026-11-2{n}T10:00:00+00:00", "score": n / 4,
+         "interval": [0.1, 0.9], "split": split, "gain": None, "verdict": None}
+        for n, split in enumerate(("test", "train", "test", "train"))
+    ]  # fmt: skip
+    canned.answers["trend"] = lambda _: {"points": points}
+    await show(tab, home, "trend")
+    path = await tab.evaluate("document.querySelector('.trend > path').getAttribute('d')")
+    assert "".join(sign for sign in path if sign in "ML") == "MLML"
+    box = await tab.evaluate("document.querySelector('.trend-box').textContent")
+    assert "winner's score on test, 95 % intervals; hollow: on train" in box
+    label = "document.querySelector('.trend .seen').getAttribute('aria-label')"
+    assert "25.0 % on train" in await tab.evaluate(label)
+
+
 @SIZES
 async def test_runs_are_chosen_and_compared(
     tab: Browser, home: str, canned: Canned, size: tuple[int, int]
@@ -176,8 +194,8 @@ async def test_a_config_over_time(tab: Browser, home: str) -> None:
     labels = "[...document.querySelectorAll('.trend a')].map(a => a.getAttribute('aria-label'))"
     first, second = await tab.evaluate(labels)
     assert "sums-1" in first
-    assert "25.0 %, ▲ improved" in first
-    assert "50.0 %, ▼ worse" in second
+    assert "25.0 % on test, ▲ improved" in first
+    assert "50.0 % on test, ▼ worse" in second
 
 
 async def test_a_run_at_work_is_followed(tab: Browser, home: str, canned: Canned) -> None:
@@ -319,7 +337,7 @@ async def test_prompts_are_compared(tab: Browser, home: str) -> None:
         "⚠ they were scored on different questions",
         "▲ 2 gained",
         "▼ 1 lost",
-        "per answer: 30 tokens in, 10 out, $0.0010",
+        "per answer on test: 30 tokens in, 10 out, $0.0010",
     ):
         assert words in text
     cells = "[...document.querySelectorAll('.compared td')].map(e => e.textContent).join(' ')"

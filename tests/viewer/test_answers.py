@@ -187,6 +187,16 @@ async def test_a_comparison_is_that_of_diff(page: Page) -> None:
     assert "other" not in got["flips"]
 
 
+async def test_a_comparison_on_seen_questions_has_its_matrices_there_and_says_so(
+    page: Page,
+) -> None:
+    name = name_of(9)
+    got = await page.get(f"compare?prompts={name}@start&prompts={name}@1.1")
+    assert got["split"] == "dev"
+    assert {each["split"] for each in got["confusion"] if each} == {"dev"}
+    assert any("dev questions choose the winner" in caveat for caveat in got["caveats"])
+
+
 async def test_prompts_of_two_runs_are_compared_and_none_is_left_locked(page: Page) -> None:
     first, second = name_of(2), name_of(3)
     for pair in ((first, second), (second, first), (first, first + "@start")):

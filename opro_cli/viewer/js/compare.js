@@ -46,7 +46,7 @@ function compareView() {
   const node = make("div", { class: "view-compare" }, make("h1", null, "Compare"), content);
   let last = [];
 
-  function card(name, prompt, cost, at) {
+  function card(name, prompt, cost, split, at) {
     const [run, place] = splitName(name);
     const scores = Object.entries(prompt.scores || {}).filter(([, score]) => score).map(([split, score]) => [
       make("dt", null, split),
@@ -59,7 +59,7 @@ function compareView() {
       prompt.examples?.length ? make("details", null, make("summary", null, plural(prompt.examples.length, "worked example")),
         make("ol", { class: "examples" }, prompt.examples.map((each) => make("li", null, ...exampleParts(each))))) : null,
       make("dl", { class: "scores" }, scores),
-      cost ? make("p", { class: "note" }, `per answer: ${count(cost.tokens_in)} tokens in, ${count(cost.tokens_out)} out, ${money(cost.usd)}`) : null,
+      cost ? make("p", { class: "note" }, `per answer on ${split || "all splits"}: ${count(cost.tokens_in)} tokens in, ${count(cost.tokens_out)} out, ${money(cost.usd)}`) : null,
       make("div", { class: "links" }, copyButton("copy", prompt.whole || prompt.text), copyButton("copy command", `opro prompt ${quote(`${run}@${place}`)}`)));
   }
 
@@ -110,7 +110,7 @@ function compareView() {
       last = pairs;
       const cards = names.map((name, at) => {
         const [pair, side] = at ? [pairs[at - 1], 1] : [pairs[0], 0];
-        return pair.prompts[side] ? card(name, pair.prompts[side], pair.cost?.[side], at) : make("p", { class: "note" }, bdi(name), ": no prompt with a score yet");
+        return pair.prompts[side] ? card(name, pair.prompts[side], pair.cost?.[side], pair.split, at) : make("p", { class: "note" }, bdi(name), ": no prompt with a score yet");
       });
       const sections = pairs.map((pair, at) => pairNodes([names[0], names[at + 1]], pair, pairs.length === 1));
       content.replaceChildren(make("div", { class: "prompts" }, cards), ...sections);

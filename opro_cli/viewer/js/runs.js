@@ -101,13 +101,18 @@ function trendChart(points_) {
   if (high - low < 0.1) [low, high] = [low - 0.05, high + 0.05];
   const across = (at) => 48 + (at * (width - 80)) / (scored.length - 1);
   const down = (value) => 14 + ((high - value) / (high - low)) * (height - 40);
-  const line = scored.map((point, at) => `${at ? "L" : "M"}${across(at).toFixed(1)} ${down(point.score).toFixed(1)}`);
+  // Scores on other questions are no trend: only points of one split are joined.
+  const splits = ["test", "dev", "train"].filter((split) => scored.some((point) => point.split === split));
+  const line = splits.flatMap((split) => scored
+    .map((point, at) => [point, `${across(at).toFixed(1)} ${down(point.score).toFixed(1)}`])
+    .filter(([point]) => point.split === split)
+    .map(([, place], at) => `${at ? "L" : "M"}${place}`));
   const dots = scored.map((point, at) => {
     const [sign, word, kind] = VERDICTS[point.verdict] || ["–", "no verdict", "soft"];
-    const label = `${visible(point.run)}, ${when(point.created)}: ${scoreText(point.score, point.scale)}, ${sign} ${word}`;
+    const label = `${visible(point.run)}, ${when(point.created)}: ${scoreText(point.score, point.scale)}${point.split ? ` on ${point.split}` : ""}, ${sign} ${word}`;
     return make(
       "svg:a",
-      { href: writeAddress({ view: "run", run: point.run }), "aria-label": label },
+      { class: point.split === splits[0] ? null : "seen", href: writeAddress({ view: "run", run: point.run }), "aria-label": label },
       make("svg:title", null, label),
       point.interval ? make("svg:path", { class: "whisker", d: `M${across(at)} ${down(point.interval[0])}V${down(point.interval[1])}` }) : null,
       make("svg:circle", { cx: across(at), cy: down(point.score), r: 5, class: kind }),
@@ -119,12 +124,15 @@ function trendChart(points_) {
     make("svg:text", { x: 48, y: height - 6 }, when(scored[0].created)),
     make("svg:text", { x: width - 32, y: height - 6, class: "left" }, when(scored.at(-1).created)),
   ];
+  const value = areShares(scored[0].scale) ? "score" : "value";
+  const rest = splits.length > 1 ? `; hollow: on ${splits.slice(1).join(" or ")}, which compares with no ${splits[0]} score` : "";
+  const name = `winner's ${value}${splits.length ? ` on ${splits[0]}` : ""}, 95 % intervals${rest}`;
   const label = `Scores of the winners of ${scored.length} runs over time`;
-  return make(
+  return make("div", null, make("p", { class: "note axis-name" }, name), make(
     "svg:svg",
     { class: "trend", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label },
     make("svg:path", { d: line.join("") }), ticks, ends, dots,
-  );
+  ));
 }
 
 function runsView() {
