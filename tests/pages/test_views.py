@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.pages.canned import AXE, LIVE, Canned, article, compare, prompt, run_data
+from tests.pages.canned import AXE, LIVE, Canned, article, compare, prompt, row, run_data
 from tests.reports.html.browser import CHROMIUM, Browser
 
 pytestmark = [
@@ -370,6 +370,47 @@ async def test_compared_prompts_show_what_they_have_beside_their_text(
     await tab.evaluate("copy = (text) => (document.title = text)")
     await tab.point_at("figure.best .copy", click=True)
     assert await tab.evaluate("document.title") == "2 + 2? 4. c"
+
+
+async def test_nothing_else_stands_below_an_error(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    await show(tab, home, "compare")
+    there = canned.answers.pop("compare")
+    await tab.evaluate("location.hash = '#/compare?prompts=sums-1@nope,sums-1@best'")
+    await tab.until("document.querySelector('.problem')")
+    assert await tab.evaluate("document.querySelector('main').textContent") == ""
+    canned.answers["compare"] = there
+    await tab.evaluate("history.back()")
+    await tab.until(READY["compare"])
+    assert await tab.evaluate("document.querySelector('.problem') === null")
+    tab.said.clear()  # the browser notes each 404
+
+
+async def test_controls_follow_the_address(tab: Browser, home: str) -> None:
+    values = "[...document.querySelectorAll('.tools :is(input, select)')].map(e => e.value).join()"
+    for view, asked, expected in (
+        ("runs", "?text=sums&status=finished&verdict=worse", "sums,,finished,worse"),
+        ("answers", "?only=wrong&order=hard&text=two", "test,top,wrong,,hard,two"),
+    ):
+        await show(tab, home, view)
+        before = await tab.evaluate(values)
+        await tab.evaluate(f"location.hash = '{VIEWS[view]}{asked}'")
+        await tab.until(f"{values} === '{expected}'")
+        await tab.evaluate("history.back()")
+        await tab.until(f"{values} === '{before}'")
+
+
+async def test_runs_that_did_not_finish_are_told_apart(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    runs = [row(s, status=s, verdict=None, gain=None) for s in ("failed", "killed", "stopped")]
+    canned.answers["runs"] = lambda _: {"runs": runs, "sweeps": [], "unread": []}
+    await show(tab, home, "runs")
+    marks = "[...document.querySelectorAll('.verdict-mark')].map(e => e.textContent).sort().join()"
+    assert await tab.evaluate(marks) == "‖ stopped,† killed,✗ failed"
+    best = await tab.evaluate("document.querySelector('.c-best').textContent")
+    assert best == "80.0 % test [70.0–90.0]"
 
 
 async def test_what_goes_wrong_is_said_and_passes(tab: Browser, home: str, canned: Canned) -> None:

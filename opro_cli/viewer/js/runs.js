@@ -6,12 +6,15 @@ const VERDICTS = {
   not_distinguishable: ["≈", "no measurable gain", "even"],
 };
 
+const UNFINISHED = { failed: ["✗", "bad"], killed: ["†", "bad"], stopped: ["‖", "soft"] };
+
 function verdictMark(row) {
   const [sign, word, kind] = VERDICTS[row.verdict] || [];
   if (word) return make("span", { class: `verdict-mark ${kind}` }, `${sign} ${word}`);
   if (row.status === "running") return make("span", { class: "verdict-mark live" }, "● running");
   const words = row.status === "finished" ? row.verdict || "no verdict" : row.status;
-  return make("span", { class: "verdict-mark soft" }, "– ", bdi(words, 40));
+  const [mark, tone] = UNFINISHED[row.status] || ["–", "soft"];
+  return make("span", { class: `verdict-mark ${tone}` }, `${mark} `, bdi(words, 40));
 }
 
 function gainText(gain) {
@@ -20,7 +23,7 @@ function gainText(gain) {
   const ends = gain.interval ? `[${points(low)} to ${points(high)}]` : "";
   const p = gain.p ?? null;
   const words = p === null ? "" : `p ${p < 0.001 ? "< 0.001" : `= ${p.toPrecision(2)}`}`;
-  return [make("b", null, points(gain.mean)), " ", make("small", null, words), make("small", { class: "under" }, ends)];
+  return [make("b", null, points(gain.mean)), " ", make("small", null, words), " ", make("small", { class: "under" }, ends)];
 }
 
 /** The best score so far by step, as a line and a dot at its end. */
@@ -67,7 +70,7 @@ function sortRows(rows, key, falls) {
 function bestCell(row) {
   if (!row.best) return ["–"];
   const { mean, split, interval } = row.best;
-  return [make("b", null, scoreText(mean, row.scale)), " ", make("small", null, split), make("small", { class: "under" }, boundsText(interval, row.scale))];
+  return [make("b", null, scoreText(mean, row.scale)), " ", make("small", null, split), " ", make("small", { class: "under" }, boundsText(interval, row.scale))];
 }
 
 function runCells(row, picked, pick) {
@@ -155,6 +158,7 @@ function runsView() {
   const drawn = new Map(); // rows by name, with what they were drawn from
   let data = null;
   let toolsFor = "";
+  let fields = {};
 
   function pick(run, on) {
     const picked = readList(here.asked.pick).filter((each) => each !== run);
@@ -165,16 +169,20 @@ function runsView() {
     const names = (key) => [...new Set(data.runs.map((row) => row[key]).filter(Boolean))].sort();
     const [configs, statuses] = [names("config"), names("status")];
     const now = JSON.stringify([configs, statuses]);
-    if (now === toolsFor) return;
+    if (now === toolsFor) {
+      syncFields(fields, here.asked);
+      return;
+    }
     toolsFor = now;
     const { asked } = here;
     const verdicts = [["", "any verdict"], ...Object.entries(VERDICTS).map(([key, [sign, word]]) => [key, `${sign} ${word}`])];
-    tools.replaceChildren(
-      searchField("search", asked.text || "", (text) => change({ text })),
-      chooser("config", [["", "all configs"], ...configs.map((name) => [name, name])], asked.config || "", (config) => change({ config })),
-      chooser("status", [["", "any status"], ...statuses.map((name) => [name, name])], asked.status || "", (status) => change({ status })),
-      chooser("verdict", verdicts, asked.verdict || "", (verdict) => change({ verdict })),
-    );
+    fields = {
+      text: searchField("search", asked.text || "", (text) => change({ text })),
+      config: chooser("config", [["", "all configs"], ...configs.map((name) => [name, name])], asked.config || "", (config) => change({ config })),
+      status: chooser("status", [["", "any status"], ...statuses.map((name) => [name, name])], asked.status || "", (status) => change({ status })),
+      verdict: chooser("verdict", verdicts, asked.verdict || "", (verdict) => change({ verdict })),
+    };
+    tools.replaceChildren(...Object.values(fields));
   }
 
   function drawHead() {
