@@ -45,6 +45,8 @@ _REST = 20.0
 """Times as long as a report takes to build, it is shown before it is built again."""
 MOST_SEARCHED = 24
 """Prompts whose replies a search goes through."""
+MOST_COMPARED = 8
+"""Prompts of a comparison."""
 MOST_LISTED = 1000
 """Questions of a list."""
 
@@ -251,6 +253,10 @@ class RunsViewer:
         """Return prompts (RUN or RUN@2.1) compared with the first."""
         if len(names) < 2:
             raise UsageError("one prompt is not enough to compare", "name two, or more")
+        if len(names) > MOST_COMPARED:
+            raise UsageError(
+                f"{len(names)} prompts are too many to compare", f"name {MOST_COMPARED} at most"
+            )
         found = [self._runs.find_prompt(name) for name in names]
         with ExitStack() as stack:
             opened = {

@@ -409,7 +409,7 @@ async def test_runs_that_did_not_finish_are_told_apart(
     await show(tab, home, "runs")
     marks = "[...document.querySelectorAll('.verdict-mark')].map(e => e.textContent).sort().join()"
     assert await tab.evaluate(marks) == "‖ stopped,† killed,✗ failed"
-    best = await tab.evaluate("document.querySelector('.c-best').textContent")
+    best = await tab.evaluate("document.querySelector('td.c-best').textContent")
     assert best == "80.0 % test [70.0–90.0]"
 
 

@@ -159,7 +159,8 @@ async def test_an_export_is_what_was_chosen(page: Page) -> None:
     base = f"api/export?run={name_of(9)}&split=test&prompts={','.join(ids)}&questions=3,0"
     got = await page.ask(f"{base}&format=csv")
     assert got.headers["Content-Disposition"] == 'attachment; filename="answers-test.csv"'
-    rows = list(csv.DictReader(io.StringIO(got.body.decode())))
+    rows = list(csv.DictReader(io.StringIO(got.body.decode("utf-8-sig"))))
+    assert got.body.startswith(b"\xef\xbb\xbfrun,")
     assert [(row["question"], row["prompt"]) for row in rows] == [
         (number, id) for number in ("3", "0") for id in ids
     ]
