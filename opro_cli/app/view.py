@@ -16,8 +16,8 @@ from typing import Any
 
 from opro_cli.app.answers import build_evaluator, locate_answer
 from opro_cli.app.named_prompts import build_unscored_error
+from opro_cli.app.open_prompts import build_whole_prompt
 from opro_cli.app.open_runs import FoundRun, OpenRuns
-from opro_cli.app.prompt import build_whole_prompt
 from opro_cli.app.run_settings import read_present_settings
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, FirstReply

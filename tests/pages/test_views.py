@@ -179,7 +179,7 @@ async def test_answers_begin_with_a_split_that_has_some(
     names = ("0.1", "2.1")
     score = {"mean": 0.5, "interval": [0.3, 0.7], "n": 7}
     for known, split in (((["train"], ["train"])), "train"), ((["dev", "test"], ["dev"]), "dev"):
-        scores = [{name: score for name in own} for own in known]
+        scores = [dict.fromkeys(own, score) for own in known]
         prompts = [prompt(n, "x", scores=own) for n, own in zip(names, scores, strict=True)]
         sizes = {"train": 7, "dev": 7, "test": 7}
         data = run_data(prompts=prompts, splits=sizes)
@@ -372,9 +372,7 @@ async def test_compared_prompts_show_what_they_have_beside_their_text(
     assert await tab.evaluate("document.title") == "2 + 2? 4. c"
 
 
-async def test_nothing_else_stands_below_an_error(
-    tab: Browser, home: str, canned: Canned
-) -> None:
+async def test_nothing_else_stands_below_an_error(tab: Browser, home: str, canned: Canned) -> None:
     await show(tab, home, "compare")
     there = canned.answers.pop("compare")
     await tab.evaluate("location.hash = '#/compare?prompts=sums-1@nope,sums-1@best'")

@@ -319,7 +319,9 @@ def describe_gain(gain: MeanOverTasks, left_out: Sequence[MeasuredCell] = ()) ->
     claims = {"▲": "OPRO helps by", "▼": "OPRO does harm:", "≈": "no gain shown:"}
     missing = count_missing(left_out)
     if missing:
-        claims = dict.fromkeys(claims, f"not finished, {pluralize(missing, 'cell')} missing: so far")
+        claims = dict.fromkeys(
+            claims, f"not finished, {pluralize(missing, 'cell')} missing: so far"
+        )
     elif len(gain.tasks) == 1:
         claims |= dict.fromkeys("▲▼", "one task says nothing about others:")
     return _describe_mean(claims, gain, gain.estimate, pluralize(gain.runs, "run"))

@@ -9,9 +9,9 @@ import pytest
 
 from opro_cli.render.html.markup import make_visible
 from opro_cli.render.html.page import render_report
+from tests.core.runs import new_state, proposed, score_all
 from tests.hostile.cases import CASES
 from tests.reports.html.browser import CHROMIUM, Browser, browser
-from tests.core.runs import new_state, proposed, score_all
 from tests.reports.html.pages import recorded, run_saying, small_run
 from tests.reports.html.test_hostile import crowded
 
