@@ -13,6 +13,7 @@ from opro_cli.app.runs import find_run, find_sweeps
 from opro_cli.errors import OproError, RunFolderError, UsageError
 from opro_cli.files import write_atomically
 from opro_cli.render.figures.draw import draw_figure
+from opro_cli.reports.comparison import parse_selector
 from opro_cli.reports.figures import (
     Figure,
     build_calibration,
@@ -62,7 +63,7 @@ def build_plot(kind: Kind, names: Sequence[str], runs_dir: Path, note: Note) -> 
         return _finish(kind, figure, folders, [chosen.name], note)
     if sweeps := find_sweeps(names, runs_dir):
         return _plot_sweeps(kind, sweeps, runs_dir, note)
-    folders = list(dict.fromkeys(find_run(name, runs_dir, note) for name in names))
+    folders = list(dict.fromkeys(_find_whole_run(kind, name, runs_dir, note) for name in names))
     runs = [read_run(folder) for folder in folders]
     builders: dict[str, Callable[[], Figure]] = {
         "curve": lambda: build_curve(runs),
@@ -71,6 +72,20 @@ def build_plot(kind: Kind, names: Sequence[str], runs_dir: Path, note: Note) -> 
         "calibration": lambda: build_calibration(runs),
     }
     return _finish(kind, builders[kind](), folders, [run.name for run in runs], note)
+
+
+def _find_whole_run(kind: Kind, name: str, runs_dir: Path, note: Note) -> Path:
+    """Return the folder of a run; a name such as RUN@start is one of a prompt, and refused."""
+    run, at, suffix = name.rpartition("@")
+    try:
+        return find_run(name, runs_dir, note)
+    except RunFolderError:
+        if not run or not at or parse_selector(suffix) is None:
+            raise
+    raise UsageError(
+        f"--kind {kind} is about a whole run, and {name} is one of its prompts",
+        f"name {run}; --kind confusion is about a prompt",
+    )
 
 
 def _plot_sweeps(kind: Kind, sweeps: Sequence[Path], runs_dir: Path, note: Note) -> Plot:

@@ -8,26 +8,21 @@ import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from opro_cli.app.named_prompts import build_unscored_error, find_prompt
+from opro_cli.app.open_prompts import build_open_messages, build_whole_prompt
 from opro_cli.app.run_settings import read_recorded_settings
-from opro_cli.app.session import read_train_replies
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.deciding import measure_mean
 from opro_cli.core.run.selection import find_baseline
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.prompts import START, PromptFile
 from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.chat import ESCAPED
-from opro_cli.core.task.example import Example, Message, Split
-from opro_cli.core.task.prompt import GOLD, Content, Demo, Prompt, build_messages, encode_form
+from opro_cli.core.task.prompt import Prompt, encode_form
 from opro_cli.core.text import encode_text
 from opro_cli.errors import ResultError, UsageError, reason_of
-from opro_cli.evaluators import choose_form, show_demo
 from opro_cli.files import explain_refusal, read_file, write_atomically
 from opro_cli.reports.comparison import BEST, select_prompt
 from opro_cli.reports.prompts import WholePrompt, serialize_form
@@ -55,18 +50,7 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
         raise build_unscored_error(run)
     if selector == BEST and run.status != "finished" and note is not None:
         note(f"{run.name} is {run.status}, so this is its best prompt so far")
-    settings = read_recorded_settings(Path(run.folder))
-    messages: tuple[Message, ...] = ()
-    if settings.task.problem is None and settings.task.evaluator == "model":
-        messages = _build_open_messages(run, candidate.content, settings)
-    form = serialize_form(candidate)
-    return WholePrompt(run.name, candidate.step, candidate.instruction, messages, form)
-
-
-def _show_escaped(demo: Demo, **where: Any) -> tuple[str, str]:
-    """Return a worked example in which nothing is a hole, whatever its row says."""
-    question, answer = show_demo(demo, **where)
-    return question.replace("{{", ESCAPED), answer.replace("{{", ESCAPED)
+    return build_whole_prompt(run, candidate)
 
 
 def freeze_form(run: RecordedRun, prompt: Prompt, settings: Settings) -> str:
@@ -79,24 +63,9 @@ def freeze_form(run: RecordedRun, prompt: Prompt, settings: Settings) -> str:
         prompt: With worked examples, or a layout of its own.
         settings: Of the run.
     """
-    messages = _build_open_messages(run, replace(prompt, instruction="{{instruction}}"), settings)
+    messages = build_open_messages(run, replace(prompt, instruction="{{instruction}}"), settings)
     chat = tuple((message.role, message.content) for message in messages)
     return encode_form(Prompt("", chat=chat))
-
-
-def _build_open_messages(
-    run: RecordedRun, content: Content, settings: Settings
-) -> tuple[Message, ...]:
-    """Return the chat of a content, in which a hole for a part of a row stays as it is."""
-    form = settings.task.format
-    shown = content.demos if isinstance(content, Prompt) else ()
-    replies: dict[tuple[str, Split, int], str] = {}
-    if any(demo.shown != GOLD for demo in shown):
-        replies = read_train_replies(Path(run.folder))
-    show = partial(_show_escaped, examples=run.examples["train"], replies=replies)
-    fields = {name: f"{{{{{name}}}}}" for name in form.template.fields}
-    row = Example("{{question}}", "", "", fields=fields)
-    return build_messages(content, row, choose_form(content, form), show)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +174,7 @@ def _add_chat(
     application: Application, run: RecordedRun, winner: Candidate, settings: Settings
 ) -> Application:
     """Return the application of a prompt that has more than a text, with the chat of all of it."""
-    messages = _build_open_messages(run, winner.content, settings)
+    messages = build_open_messages(run, winner.content, settings)
     whole = WholePrompt(run.name, winner.step, winner.instruction, messages, serialize_form(winner))
     chat = json.dumps(whole.to_json(), ensure_ascii=False, indent=2)
     found = b""

@@ -25,7 +25,6 @@ from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_call
 from opro_cli.core.run.replies import KeptReplies
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
 from opro_cli.core.settings.settings import HUB, Settings
-from opro_cli.core.task.example import Split
 from opro_cli.embedded.config import hash_weights
 from opro_cli.errors import (
     Interrupted,
@@ -321,13 +320,6 @@ def read_needed_replies(strategy: Strategy, folder: Path) -> KeptReplies:
     if strategy.needs:
         kept.add_all(event for _, event in read_numbered_events(folder / "events.jsonl"))
     return kept
-
-
-def read_train_replies(folder: Path) -> dict[tuple[str, Split, int], str]:
-    """Return the train replies in a run's journal by candidate, split and question."""
-    kept = KeptReplies()
-    kept.add_all(event for _, event in read_numbered_events(folder / "events.jsonl"))
-    return kept.texts
 
 
 def read_first_answers(folder: Path) -> list[Answered]:

@@ -16,20 +16,19 @@ from typing import Any
 
 from opro_cli.app.answers import build_evaluator
 from opro_cli.app.named_prompts import build_unscored_error
+from opro_cli.app.open_prompts import build_whole_prompt
 from opro_cli.app.open_runs import FoundRun, OpenRuns
 from opro_cli.app.opened_answers import KeptReplies, get_candidate, list_texts, read_answer
 from opro_cli.app.run_settings import read_present_settings
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.core.task.example import Split
 from opro_cli.errors import OproError, UsageError
-from opro_cli.render.diff import summarize_diff
+from opro_cli.render.diff import summarize_diff, warn_of_seen
 from opro_cli.render.html.page import build_article
 from opro_cli.render.html.view import build_view
+from opro_cli.render.safe import describe_form
 from opro_cli.reports import viewed
-from opro_cli.reports.comparison import (
-    compare_prompts,
-    select_prompt,
-)
+from opro_cli.reports.comparison import SelectedPrompt, compare_prompts, select_prompt
 from opro_cli.reports.labels import find_labels
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import serialize_scale
@@ -42,6 +41,8 @@ _REST = 20.0
 """Times as long as a report takes to build, it is shown before it is built again."""
 MOST_SEARCHED = 24
 """Prompts whose replies a search goes through."""
+MOST_COMPARED = 8
+"""Prompts of a comparison."""
 MOST_LISTED = 1000
 """Questions of a list."""
 
@@ -248,6 +249,10 @@ class RunsViewer:
         """Return prompts (RUN or RUN@2.1) compared with the first."""
         if len(names) < 2:
             raise UsageError("one prompt is not enough to compare", "name two, or more")
+        if len(names) > MOST_COMPARED:
+            raise UsageError(
+                f"{len(names)} prompts are too many to compare", f"name {MOST_COMPARED} at most"
+            )
         found = [self._runs.find_prompt(name) for name in names]
         with ExitStack() as stack:
             opened = {
@@ -265,9 +270,23 @@ class RunsViewer:
                 own = next(
                     row for row in known if each.candidate and row["id"] == each.candidate.id
                 )
-                prompts.append({**own, "run": run.name, **serialize_scale(each.run.state.scale)})
+                scale = serialize_scale(each.run.state.scale)
+                prompts.append({**own, "run": run.name, **scale, **_serialize_whole(each)})
             sentences = list(map(summarize_diff, compared.against_first))
-            return viewed.serialize_comparison(compared, prompts, sentences)
+            seen = list(map(warn_of_seen, compared.against_first))
+            return viewed.serialize_comparison(compared, prompts, sentences, seen)
+
+
+def _serialize_whole(chosen: SelectedPrompt) -> dict[str, Any]:
+    """Return what a prompt has beside its text, and all of it as a model gets it."""
+    candidate, side = chosen.candidate, chosen.side
+    if candidate is None or side is None or not side.form:
+        return {}
+    return {
+        "examples": [list(example) for example in side.examples],
+        "form_words": describe_form(side.form),
+        "whole": build_whole_prompt(chosen.run, candidate).text,
+    }
 
 
 def _hash(*parts: object) -> str:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Run, RunsDir, find_run, say
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, RunOrSweep, RunsDir, find_run, say
+from opro_cli.errors import UsageError
 
 
 def view(
-    run: Run = None,
+    run: RunOrSweep = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     port: Annotated[
         int | None,
@@ -40,12 +41,24 @@ def view(
       opro view quickstart
       opro view --no-open --port 8000
     """
+    from urllib.parse import quote
+
     from opro_cli.app.open_runs import locate_run
+    from opro_cli.app.runs import find_sweeps
     from opro_cli.app.view import RunsViewer
     from opro_cli.viewer.server import is_loopback, serve
 
     fragment = ""
-    if run is not None:
+    if runs_dir.exists() and not runs_dir.is_dir():
+        raise UsageError(f"{runs_dir} is not a folder", "name the folder of all runs: --runs-dir")
+    if not runs_dir.exists() and runs_dir != DEFAULT_RUNS_DIR:
+        raise UsageError(f"no folder {runs_dir}", "name the folder of all runs: --runs-dir")
+    if run is not None and (sweeps := find_sweeps([run], runs_dir)):
+        (sweep,) = sweeps
+        runs_dir, name = locate_run(sweep, runs_dir)
+        listed = name.replace("%", "%25").replace(",", "%2C")  # an item of a list in the address
+        fragment = f"#/?open={quote(listed, safe='')}"
+    elif run is not None:
         runs_dir, name = locate_run(find_run(run, runs_dir), runs_dir)
         fragment = f"#/run/{name}"
     if not is_loopback(host):

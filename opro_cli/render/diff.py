@@ -162,8 +162,8 @@ def _print_flips(diff: PromptDiff, console: Console, adjusted: Adjusted, every_f
     print_heading(console, "questions that flipped")
     flips = diff.flips
     print_lines(console, "  ", [summarize_diff(diff)])
-    if flips and flips.split in _SEEN:
-        print_lines(console, "  ! ", [_SEEN[flips.split]], "yellow")
+    if seen := warn_of_seen(diff):
+        print_lines(console, "  ! ", [seen], "yellow")
     if flips and not every_flip:
         ends = find_shared_ends([flip.question for flip in (*flips.gained, *flips.lost)])
         for sign, _, changed in _list_directions(flips):
@@ -281,8 +281,8 @@ def _format_flips(
     diff: PromptDiff, level: str, adjusted: Adjusted, every_flip: bool
 ) -> Iterator[str]:
     yield from (f"{level} Questions that flipped", "", summarize_diff(diff), "")
-    if diff.flips and diff.flips.split in _SEEN:
-        yield from (f"Note: {_SEEN[diff.flips.split]}", "")
+    if seen := warn_of_seen(diff):
+        yield from (f"Note: {seen}", "")
     if diff.by_split:
         yield from format_table(_build_splits(diff, adjusted))
     if every_flip:
@@ -326,6 +326,11 @@ def _split_replies(answer: PairedAnswer) -> list[list[str]]:
     if answer.replies is None:
         return []
     return [printable_lines(reply) for reply in answer.replies] or [["(no reply)"]]
+
+
+def warn_of_seen(diff: PromptDiff) -> str:
+    """Say why a gain on the compared split flatters; "" where it does not."""
+    return _SEEN.get(diff.flips.split, "") if diff.flips else ""
 
 
 def summarize_diff(diff: PromptDiff) -> str:

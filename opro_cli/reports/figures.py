@@ -18,6 +18,7 @@ from opro_cli.core.run.cheapest import (
     Point,
     find_front,
     get_cost_kind,
+    get_cost_split,
     get_deciding_cost,
 )
 from opro_cli.core.run.deciding import Basis, get_basis, list_splits, measure_mean, measure_score
@@ -241,7 +242,12 @@ class FrontPoint:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """The candidates of a run by score and cost; unknown: those whose cost nobody knows."""
+    """The candidates of a run by score and cost.
+
+    Attributes:
+        unknown: Those whose cost nobody knows.
+        cost_on: The split whose answers tell the cost.
+    """
 
     run: str
     basis: Basis
@@ -249,6 +255,7 @@ class Front:
     scale: Scale
     points: tuple[FrontPoint, ...]
     unknown: int
+    cost_on: Split
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -301,7 +308,8 @@ def build_front(run: RecordedRun) -> Front:
         for each in sorted(known, key=lambda point: (point.cost, -point.mean))
         if (score := measure_score(each.candidate, basis))
     )
-    return Front(run.name, basis, kind, state.scale, points, len(scored) - len(known))
+    unknown, cost_on = len(scored) - len(known), get_cost_split(state)
+    return Front(run.name, basis, kind, state.scale, points, unknown, cost_on)
 
 
 @dataclass(frozen=True, slots=True)

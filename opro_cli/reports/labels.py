@@ -160,15 +160,23 @@ def _read_label(outcome: Outcome, gold: str, closed: ClosedSet) -> str | None:
     return None if outcome.answer is None else closed.match(outcome.answer)
 
 
-def build_confusion(candidate: Candidate, closed: ClosedSet) -> Confusion | None:
-    """Count gold labels by the labels that were read, on test or else on train.
+def build_confusion(
+    candidate: Candidate, closed: ClosedSet, split: Split | None = None
+) -> Confusion | None:
+    """Count gold labels by the labels that were read.
+
+    Args:
+        candidate: The prompt.
+        closed: The labels.
+        split: On which; None for test, or else train.
 
     Returns:
         None where nothing was answered, and for more labels than a table can show.
     """
     if len(closed.labels) > MOST_IN_MATRIX:
         return None
-    split: Split = "test" if candidate.answers["test"].by_question else "train"
+    if split is None:
+        split = "test" if candidate.answers["test"].by_question else "train"
     rows: dict[str, Counter[str | None]] = {label: Counter() for label in closed.labels}
     no_answer: Counter[str] = Counter()
     for question, outcome in candidate.answers[split].by_question.items():

@@ -274,7 +274,10 @@ def format_jsonl(answers: Iterable[Mapping[str, Any]]) -> str:
 
 
 def serialize_comparison(
-    compared: PromptComparison, prompts: Sequence[Mapping[str, Any]], sentences: Sequence[str]
+    compared: PromptComparison,
+    prompts: Sequence[Mapping[str, Any]],
+    sentences: Sequence[str],
+    seen_caveats: Sequence[str],
 ) -> dict[str, Any]:
     """Return prompts compared with the first.
 
@@ -282,6 +285,7 @@ def serialize_comparison(
         compared: The comparison.
         prompts: All of them as the page has them, in the same order.
         sentences: How each further one differs, as `opro diff` says it.
+        seen_caveats: Why the questions of each comparison flatter; "" where they do not.
     """
     first = compared.columns[0]
     pairs = [
@@ -292,7 +296,7 @@ def serialize_comparison(
     ]
     splits = [split for split in _LEAST_SEEN if all(map(_has_answers(split), compared.columns))]
     split = pairs[0]["split"] or (splits[0] if splits else None)
-    confusion = list(map(_serialize_confusion, compared.columns))
+    confusion = [_serialize_confusion(each, split) for each in compared.columns]
     return {
         "prompts": list(prompts),
         **pairs[0],
@@ -303,7 +307,13 @@ def serialize_comparison(
             for each in compared.columns
             if each.candidate
         ],
-        "caveats": list(dict.fromkeys(c for diff in compared.against_first for c in diff.caveats)),
+        "caveats": list(
+            dict.fromkeys(
+                caveat
+                for diff, seen in zip(compared.against_first, seen_caveats, strict=True)
+                for caveat in (*diff.caveats, *filter(None, [seen]))
+            )
+        ),
         "against_first": pairs,
     }
 
@@ -334,13 +344,15 @@ def _serialize_pair(diff: PromptDiff, sentence: str, *, same_run: bool) -> dict[
     }
 
 
-def _serialize_confusion(chosen: SelectedPrompt) -> dict[str, Any] | None:
-    """Return the confusion matrix of a prompt, a row a gold label.
+def _serialize_confusion(chosen: SelectedPrompt, split: Split | None) -> dict[str, Any] | None:
+    """Return the confusion matrix of a prompt on the split that is compared, a row a gold label.
 
     The last two columns count answers that are no label, and replies without an answer.
     """
     closed = find_labels(chosen.run)
-    matrix = build_confusion(chosen.candidate, closed) if closed and chosen.candidate else None
+    matrix = None
+    if closed and chosen.candidate:
+        matrix = build_confusion(chosen.candidate, closed, split)
     if matrix is None:
         return None
     return {

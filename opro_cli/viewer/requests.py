@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -173,9 +174,12 @@ def _export(viewer: RunsViewer, query: Query) -> Reply:
     run, split, form = query.get("run"), query.get_split(), query.get("format", "csv")
     if form not in ("csv", "jsonl"):
         raise UsageError(f"format: expected csv or jsonl, found {form!r:.40}")
-    body = viewer.export(
-        run, split, query.get_list("prompts"), query.get_numbers("questions"), form
-    )
+    prompts = query.get_list("prompts")
+    if not prompts:
+        raise UsageError("prompts is missing", "add prompts=ID,ID to the address")
+    body = viewer.export(run, split, prompts, query.get_numbers("questions"), form)
+    if form == "csv":
+        body = BOM_UTF8 + body  # without it spreadsheets take it for another encoding
     kind = "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson"
     return Reply(body, kind, filename=f"answers-{split}.{form}")
 

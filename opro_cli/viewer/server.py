@@ -10,6 +10,7 @@ import asyncio
 import errno
 import hmac
 import ipaddress
+import logging
 import secrets
 import signal
 import socket
@@ -30,6 +31,9 @@ _TRIED = 20
 """Ports behind the default one that are tried where it is taken, before any that is free."""
 _LONGEST_ADDRESS = 1 << 18
 """Bytes of a request line: an export names its questions."""
+_NO_LOG = logging.getLogger("opro_cli.viewer.http")
+"""Takes what aiohttp says of malformed requests, with a traceback each; they are answered 400."""
+_NO_LOG.disabled = True
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -93,7 +97,11 @@ class ViewServer:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         runner = web.AppRunner(
-            app, access_log=None, max_line_size=_LONGEST_ADDRESS, shutdown_timeout=1.0
+            app,
+            access_log=None,
+            logger=_NO_LOG,
+            max_line_size=_LONGEST_ADDRESS,
+            shutdown_timeout=1.0,
         )
         await runner.setup()
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from opro_cli.app.view import RunsViewer
 from opro_cli.cli.session import list_closing
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.models import MODELS
@@ -131,6 +132,16 @@ def test_the_prompt_is_printed_with_its_examples(films: Path, opro: Opro) -> Non
         question, _, answer = block.strip().rpartition("\n\nA: ")
         assert answers[question.splitlines()[-1]] == answer
     assert text.endswith("{{question}}\n\nA:")
+
+
+def test_the_page_compares_prompts_with_their_examples(films: Path, opro: Opro) -> None:
+    run(opro)
+    start, best = RunsViewer(films / "runs").compare(["films@start", "films"])["prompts"]
+    assert "examples" not in start
+    assert len(best["examples"]) == len(best["form"]["demos"])
+    assert all("Film" in question for question, _ in best["examples"])
+    assert best["form_words"].startswith(f"{len(best['examples'])} example")
+    assert best["whole"] == opro("prompt", "films").out
 
 
 def test_apply_writes_the_examples_beside_the_file(films: Path, opro: Opro) -> None:

@@ -78,6 +78,7 @@ def test_the_numbers_as_json(opro: Opro, folder: Path) -> None:
         (["format-8", "-k", "confusion"], "its answers are not a few labels"),
         (["format-8@9", "-k", "confusion"], "no step 9"),
         (["format-8", "-k", "pie"], "pie"),
+        (["format-8@start"], "--kind curve is about a whole run, and format-8@start is one of its"),
         ([], "missing argument"),
     ],
 )

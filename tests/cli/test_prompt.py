@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import opro_cli
 from opro_cli import Ask, Draft, SearchView, Strategy
-from opro_cli.app import prompt
+from opro_cli.app import open_prompts
 from opro_cli.app.prompt import Application, fit_into_file, write_application
 from opro_cli.core.task.example import ChatRequest, Example
 from opro_cli.core.task.prompt import Demo
@@ -429,5 +429,5 @@ def test_a_file_that_changes_while_one_is_asked_is_not_written(tmp_path: Path) -
 
 def test_nothing_in_a_shown_row_is_a_hole() -> None:
     row = Example("Fill {{question}} and {name}.", "{{x}}", "t", 0)
-    shown = prompt._show_escaped(Demo(0), examples=[row], replies={})
+    shown = open_prompts._show_escaped(Demo(0), examples=[row], replies={})
     assert shown == (r"Fill \{{question}} and {name}.", r"\{{x}}")

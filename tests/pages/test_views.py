@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.pages.canned import AXE, LIVE, Canned, article, prompt, run_data
+from tests.pages.canned import AXE, LIVE, Canned, article, compare, prompt, row, run_data
 from tests.reports.html.browser import CHROMIUM, Browser
 
 pytestmark = [
@@ -137,6 +137,24 @@ async def test_a_sweep_is_opened_and_its_cell_is_a_run(tab: Browser, home: str) 
     assert "grid/a" in await tab.evaluate("document.title")
 
 
+async def test_a_trend_joins_scores_of_one_split_only(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    points = [
+        {"run": f"sums-{n}", "created": f"2026-11-2{n}T10:00:00+00:00", "score": n / 4,
+         "interval": [0.1, 0.9], "split": split, "gain": None, "verdict": None}
+        for n, split in enumerate(("test", "train", "test", "train"))
+    ]  # fmt: skip
+    canned.answers["trend"] = lambda _: {"points": points}
+    await show(tab, home, "trend")
+    path = await tab.evaluate("document.querySelector('.trend > path').getAttribute('d')")
+    assert "".join(sign for sign in path if sign in "ML") == "MLML"
+    box = await tab.evaluate("document.querySelector('.trend-box').textContent")
+    assert "winner's score on test, 95 % intervals; hollow: on train" in box
+    label = "document.querySelector('.trend .seen').getAttribute('aria-label')"
+    assert "25.0 % on train" in await tab.evaluate(label)
+
+
 @SIZES
 async def test_runs_are_chosen_and_compared(
     tab: Browser, home: str, canned: Canned, size: tuple[int, int]
@@ -155,13 +173,29 @@ async def test_runs_are_chosen_and_compared(
     assert await tab.evaluate("document.querySelectorAll('.runs input:checked').length") == 2
 
 
+async def test_answers_begin_with_a_split_that_has_some(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    names = ("0.1", "2.1")
+    score = {"mean": 0.5, "interval": [0.3, 0.7], "n": 7}
+    for known, split in (((["train"], ["train"])), "train"), ((["dev", "test"], ["dev"]), "dev"):
+        scores = [dict.fromkeys(own, score) for own in known]
+        prompts = [prompt(n, "x", scores=own) for n, own in zip(names, scores, strict=True)]
+        sizes = {"train": 7, "dev": 7, "test": 7}
+        data = run_data(prompts=prompts, splits=sizes)
+        canned.answers["run"] = lambda _, data=data: data  # type: ignore[misc]
+        await tab.open("about:blank", *WIDE)
+        await show(tab, home, "answers")
+        assert await tab.evaluate("document.querySelector('.tools select').value") == split
+
+
 async def test_a_config_over_time(tab: Browser, home: str) -> None:
     await show(tab, home, "trend")
     labels = "[...document.querySelectorAll('.trend a')].map(a => a.getAttribute('aria-label'))"
     first, second = await tab.evaluate(labels)
     assert "sums-1" in first
-    assert "25.0 %, ▲ improved" in first
-    assert "50.0 %, ▼ worse" in second
+    assert "25.0 % on test, ▲ improved" in first
+    assert "50.0 % on test, ▼ worse" in second
 
 
 async def test_a_run_at_work_is_followed(tab: Browser, home: str, canned: Canned) -> None:
@@ -303,7 +337,7 @@ async def test_prompts_are_compared(tab: Browser, home: str) -> None:
         "⚠ they were scored on different questions",
         "▲ 2 gained",
         "▼ 1 lost",
-        "per answer: 30 tokens in, 10 out, $0.0010",
+        "per answer on test: 30 tokens in, 10 out, $0.0010",
     ):
         assert words in text
     cells = "[...document.querySelectorAll('.compared td')].map(e => e.textContent).join(' ')"
@@ -314,6 +348,67 @@ async def test_prompts_are_compared(tab: Browser, home: str) -> None:
     assert await tab.evaluate("location.hash") == (
         "#/run/sums-1/answers?split=test&prompts=x0_1,x2_1&open=x2_1,1"
     )
+
+
+async def test_compared_prompts_show_what_they_have_beside_their_text(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    def compare_forms(query: Any) -> dict[str, Any]:
+        shown = [["2 + 2?", "4"], ["3 + 3?", "6"]]
+        own = {"examples": shown, "form_words": "2 examples, at Q_end", "whole": "2 + 2? 4. c"}
+        other = {"examples": shown[:1], "form_words": "1 example", "whole": "c"}
+        both = [prompt("0.1", "c", **other), prompt("2.1", "c", **own)]
+        return {**compare(query), "prompts": both, "diff": [["same", "c"]]}
+
+    canned.answers["compare"] = compare_forms
+    await tab.open(f"{home}{VIEWS['compare']}", *WIDE)
+    await tab.until("document.querySelectorAll('.examples ins').length")
+    text = await tab.evaluate("document.querySelector('main').textContent")
+    assert "Beside their texts: 1 example / 2 examples, at Q_end." in text
+    assert "= 2 + 2? → 4+ 3 + 3? → 6" in text
+    assert await tab.evaluate("document.querySelectorAll('figure ol.examples li').length") == 3
+    await tab.evaluate("copy = (text) => (document.title = text)")
+    await tab.point_at("figure.best .copy", click=True)
+    assert await tab.evaluate("document.title") == "2 + 2? 4. c"
+
+
+async def test_nothing_else_stands_below_an_error(tab: Browser, home: str, canned: Canned) -> None:
+    await show(tab, home, "compare")
+    there = canned.answers.pop("compare")
+    await tab.evaluate("location.hash = '#/compare?prompts=sums-1@nope,sums-1@best'")
+    await tab.until("document.querySelector('.problem')")
+    assert await tab.evaluate("document.querySelector('main').textContent") == ""
+    canned.answers["compare"] = there
+    await tab.evaluate("history.back()")
+    await tab.until(READY["compare"])
+    assert await tab.evaluate("document.querySelector('.problem') === null")
+    tab.said.clear()  # the browser notes each 404
+
+
+async def test_controls_follow_the_address(tab: Browser, home: str) -> None:
+    values = "[...document.querySelectorAll('.tools :is(input, select)')].map(e => e.value).join()"
+    for view, asked, expected in (
+        ("runs", "?text=sums&status=finished&verdict=worse", "sums,,finished,worse"),
+        ("answers", "?only=wrong&order=hard&text=two", "test,top,wrong,,hard,two"),
+    ):
+        await show(tab, home, view)
+        before = await tab.evaluate(values)
+        await tab.evaluate(f"location.hash = '{VIEWS[view]}{asked}'")
+        await tab.until(f"{values} === '{expected}'")
+        await tab.evaluate("history.back()")
+        await tab.until(f"{values} === '{before}'")
+
+
+async def test_runs_that_did_not_finish_are_told_apart(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    runs = [row(s, status=s, verdict=None, gain=None) for s in ("failed", "killed", "stopped")]
+    canned.answers["runs"] = lambda _: {"runs": runs, "sweeps": [], "unread": []}
+    await show(tab, home, "runs")
+    marks = "[...document.querySelectorAll('.verdict-mark')].map(e => e.textContent).sort().join()"
+    assert await tab.evaluate(marks) == "‖ stopped,† killed,✗ failed"
+    best = await tab.evaluate("document.querySelector('td.c-best').textContent")
+    assert best == "80.0 % test [70.0–90.0]"
 
 
 async def test_what_goes_wrong_is_said_and_passes(tab: Browser, home: str, canned: Canned) -> None:

@@ -204,6 +204,17 @@ def test_the_mean_of_a_step_leaves_out_what_is_unfinished() -> None:
     assert curve.best[-1][1].mean == 0.5  # not that of c
 
 
+def test_the_winner_is_drawn_over_dots_at_its_place() -> None:
+    run = small_run()
+    front = build_front(run)
+    point = next(each for each in front.points if each.role == "best")
+    tied = replace(point, role="other", on_front=True)
+    svg = draw_figure(replace(front, points=(replace(point, on_front=True), tied)))
+    *_, last = [path for path in parsed(svg).iter(f"{SVG}path") if path.get("transform")]
+    assert last.get("d") == STAR
+    assert f"tokens of an answer on {front.cost_on}, prompt and reply" in words(svg)
+
+
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_figure_stands_alone(figure: Figure, dark: bool) -> None:

@@ -159,7 +159,8 @@ async def test_an_export_is_what_was_chosen(page: Page) -> None:
     base = f"api/export?run={name_of(9)}&split=test&prompts={','.join(ids)}&questions=3,0"
     got = await page.ask(f"{base}&format=csv")
     assert got.headers["Content-Disposition"] == 'attachment; filename="answers-test.csv"'
-    rows = list(csv.DictReader(io.StringIO(got.body.decode())))
+    rows = list(csv.DictReader(io.StringIO(got.body.decode("utf-8-sig"))))
+    assert got.body.startswith(b"\xef\xbb\xbfrun,")
     assert [(row["question"], row["prompt"]) for row in rows] == [
         (number, id) for number in ("3", "0") for id in ids
     ]
@@ -185,6 +186,16 @@ async def test_a_comparison_is_that_of_diff(page: Page) -> None:
     assert got["confusion"][0]["rows"] == [[0, 0, 0, 7], [0, 0, 0, 5]]
     assert got["text"].startswith("test, 12 shared questions: 12 wrong → right, 0 right → wrong")
     assert "other" not in got["flips"]
+
+
+async def test_a_comparison_on_seen_questions_has_its_matrices_there_and_says_so(
+    page: Page,
+) -> None:
+    name = name_of(9)
+    got = await page.get(f"compare?prompts={name}@start&prompts={name}@1.1")
+    assert got["split"] == "dev"
+    assert {each["split"] for each in got["confusion"] if each} == {"dev"}
+    assert any("dev questions choose the winner" in caveat for caveat in got["caveats"])
 
 
 async def test_prompts_of_two_runs_are_compared_and_none_is_left_locked(page: Page) -> None:

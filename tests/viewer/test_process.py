@@ -15,12 +15,14 @@ from urllib.request import urlopen
 
 import pytest
 
+from opro_cli.core.sweep import Cell
 from opro_cli.store.folders import list_runs
+from opro_cli.store.sweep_folder import write_sweep
 from opro_cli.viewer import server
 from opro_cli.viewer.server import DEFAULT_PORT, _bind
 from tests.store.conftest import ROOT, Opro
 
-ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/[\w-]{32}/(#/run/\S+)?\n")
+ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/[\w-]{32}/(#/(run/|\?open=)\S+)?\n")
 
 
 @contextmanager
@@ -111,8 +113,24 @@ def test_a_run_or_a_host_that_is_none_is_refused(runs: Path, opro: Opro) -> None
     assert "cannot listen on no such host:8765" in said.err
 
 
-def test_without_any_run_it_waits_for_the_first(tmp_path: Path) -> None:
-    with started("--no-open", "--port", "0", "--runs-dir", tmp_path / "none") as process:
+def test_it_opens_at_the_sweep_that_is_named(runs: Path) -> None:
+    write_sweep(runs / "a, b", "sweep: a, b", [Cell("x", {})])
+    with started("a, b", "--no-open", "--port", "0", "--runs-dir", runs) as process:
+        assert read_address(process).endswith("/#/?open=a%252C%20b")
+
+
+def test_a_file_or_no_folder_is_no_place_for_runs(tmp_path: Path, opro: Opro) -> None:
+    (tmp_path / "file").touch()
+    for name, words in (("file", "is not a folder"), ("none", "no folder")):
+        said = opro("view", "--no-open", "--runs-dir", tmp_path / name)
+        assert (said.code, words in said.err) == (2, True), said.err
+
+
+def test_without_any_run_it_waits_for_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with started("--no-open", "--port", "0") as process:
         got = urlopen(f"{read_address(process)}api/runs")
         assert got.read() == b'{"runs":[],"sweeps":[],"unread":[]}'
         got.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from yarl import URL
 
 from opro_cli.store.folders import find_run_within
 from opro_cli.viewer.server import _ASSETS, ViewServer, is_loopback
@@ -171,6 +173,8 @@ async def test_requests_without_sense_say_why(page: Page) -> None:
         f"answer?run={RUN}&split=test&question=99999&prompt=none": "has no prompt 'none'",
         f"export?run={RUN}&split=test&prompts=none&format=xlsx": "format: expected csv or jsonl",
         f"search?run={RUN}&split=test&text=a&prompts={'x,' * 25}": "too many to search",
+        f"export?run={RUN}&split=test": "prompts is missing",
+        f"compare?{'&'.join([f'prompts={RUN}'] * 9)}": "9 prompts are too many to compare",
         f"compare?prompts={RUN}": "one prompt is not enough",
         f"compare?prompts={RUN}&prompts={RUN}@9.9": "no step 9",
         f"compare?prompts={RUN}&prompts={RUN}@nonsense": "not a prompt",
@@ -179,6 +183,19 @@ async def test_requests_without_sense_say_why(page: Page) -> None:
         assert got.status == 400, (path, got.body)
         assert words in got.data["error"], path
         assert got.headers["Content-Type"] == "application/json"
+
+
+async def test_a_malformed_request_is_refused_without_a_word(
+    page: Page, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    port = URL(page.root).port
+    for lines in ("Host: ", f"Host: 127.0.0.1:{port}\r\nX: {'x' * 100_000}", "no header"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET / HTTP/1.1\r\n{lines}\r\n\r\n".encode())
+        head = await asyncio.wait_for(reader.readline(), 10)
+        assert head.split()[1] in (b"400", b"403"), head
+        writer.close()
+    assert (*capfd.readouterr(), caplog.text) == ("", "", "")
 
 
 def test_only_this_machine_is_meant_by_loopback() -> None:

@@ -295,7 +295,9 @@ def draw_front(front: Front, palette: Palette) -> str:
     left, top = MARGIN + measure_ticks(ticks), end + 16
     plane = Plane(left, COLUMN - 10, top, top + _HEIGHT, Window(left_end, right_end, low, high))
     what = (
-        "tokens of an answer, prompt and reply" if tokens else f"US$, {COSTS[front.cost]} answers"
+        f"tokens of an answer on {front.cost_on}, prompt and reply"
+        if tokens
+        else f"US$, {COSTS[front.cost]} answers on {front.cost_on}"
     )
     axes = draw_axes(plane, (across, ticks), (what, _name_axis(front.scale, basis)), ink)
     shapes: list[Markup] = []
@@ -312,7 +314,8 @@ def draw_front(front: Front, palette: Palette) -> str:
         if point in marked:
             continue
         shapes.append(draw_mark(DOT, *place(point), mix(ink.other, ink.paper, 0.75), ink.paper))
-    for point in marked:
+    order = ("other", "start", "best")  # what is named is hidden under nothing
+    for point in sorted(marked, key=lambda point: order.index(point.role)):
         x, y = place(point)
         kinds = {"best": (BEST_MARK, ink.best), "start": (START_MARK, ink.start)}
         shape, colour = kinds.get(point.role, (DOT, ink.ink))

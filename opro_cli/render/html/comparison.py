@@ -89,10 +89,15 @@ def _build_curves(views: Sequence[RunView]) -> Markup | None:
         return None
     scores = [score for _, _, trace in traces for score in trace.values()]
     axis = choose_axis(scores, traces[0][1].scale)
-    steps = 1 + max(step for _, _, trace in traces for step in trace)
-    lines = [_draw_trace(number, trace, axis, steps) for number, _, trace in traces]
+    ends = [max(*trace, view.result["steps_done"]) for _, view, trace in traces]
+    steps = 1 + max(ends)
+    lines = [
+        _draw_trace(number, trace, end, axis, steps)
+        for (number, _, trace), end in zip(traces, ends, strict=True)
+    ]
     label = "; ".join(
-        f"{clip(view.run.name, 80)}: {format_mean(list(trace.values())[-1], view.scale)}"
+        f"{clip(view.run.name, 80)}{_say_unfinished(view)}: "
+        f"{format_mean(list(trace.values())[-1], view.scale)}"
         for _, view, trace in traces
     )
     svg = element(
@@ -122,13 +127,21 @@ def _build_curves(views: Sequence[RunView]) -> Markup | None:
     )
 
 
-def _draw_trace(number: int, trace: Mapping[int, float], axis: Axis, steps: int) -> Markup:
-    points = [(round((s + 0.5) / steps * _GRAIN, 1), axis.down(v)) for s, v in trace.items()]
-    (x, y), *others = points
+def _say_unfinished(view: RunView) -> str:
+    return "" if view.finished else " (not finished)"
+
+
+def _draw_trace(
+    number: int, trace: Mapping[int, float], end: int, axis: Axis, steps: int
+) -> Markup:
+    """Return the line of a run, which goes no further than its own last step, `end`."""
+    places = [(round((s + 0.5) / steps * _GRAIN, 1), axis.down(v)) for s, v in trace.items()]
+    (x, y), *others = places
     path = f"M{x} {y}" + "".join(f"H{across}V{down}" for across, down in others)
-    end = round((steps - 0.5) / steps * _GRAIN, 1)
+    stub = 0.25 * (end == next(iter(trace)))  # a single step would be no line at all
+    last = round((end + 0.5 + stub) / steps * _GRAIN, 1)
     return element(
-        "path", d=f"{path}H{end}", class_=_name_line(number), vector_effect="non-scaling-stroke"
+        "path", d=f"{path}H{last}", class_=_name_line(number), vector_effect="non-scaling-stroke"
     )
 
 
@@ -152,7 +165,7 @@ def _draw_grid(axis: Axis, steps: int) -> Markup:
 def _build_entry(number: int, view: RunView) -> Markup:
     line = element("path", d="M1 10H27", class_=_name_line(number))
     svg = element("svg", line, width=28, height=20, aria_hidden="true")
-    return element("li", svg, bdi(view.run.name))
+    return element("li", svg, bdi(view.run.name), _say_unfinished(view))
 
 
 def _build_winners(views: Sequence[RunView]) -> list[Markup]:

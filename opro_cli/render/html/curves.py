@@ -351,6 +351,10 @@ def _build_answer_costs(view: RunView) -> list[Markup]:
     titles = ["an answer under", "tokens in", "tokens out", "cost of 1,000", "time"]
     return [
         element("h4", "What an answer takes"),
+        note(
+            "On average over the answers on all splits; comparisons, and score against cost, go by",
+            "the answers on one.",
+        ),
         table("What an answer takes", titles, rows),
     ]
 

@@ -36,6 +36,7 @@ def build_front(view: RunView) -> Markup | None:
         "front",
         "Score against cost",
         note("No other prompt scores higher at the same cost, or costs less at the same score."),
+        note(f"Costs are those of the answers on {'dev' if 'dev' in split else 'train'}."),
         _build_chart(view) if len(front) > 1 else None,
         table("The front of score against cost", titles, rows),
         note(f"{describe_unknown(unknown)}.") if unknown else None,

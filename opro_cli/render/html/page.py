@@ -89,6 +89,7 @@ def _fill_page(title: str, content: Sequence[Content], data: Mapping[str, Any]) 
     parts = {
         '<meta charset="utf-8">': join([element("meta", charset="utf-8"), meta]),
         "<title>opro</title>": element("title", title),
+        '<link rel="icon" href="data:,">\n': "",  # nobody asks for one beside a file
         '<link rel="stylesheet" href="report.css">\n': "",
         '<link rel="stylesheet" href="view.css">': element("style", Markup(style)),
         '<main id="main" tabindex="-1"></main>': element("main", *content, id="main", tabindex=-1),

@@ -42,6 +42,7 @@ from opro_cli.reports.sweeps.report import (
     SEEN,
     TRANSFER,
     SweepReport,
+    count_missing,
     describe_counted,
     describe_gain,
     describe_these_tasks,
@@ -106,8 +107,7 @@ def _build_section(name: str, title: str, content: Markup) -> Markup:
 def _build_verdict(report: SweepReport) -> Markup:
     kind, word = "none", "– No gain can be told"
     if report.gain.estimate is not None:
-        interval = report.gain.estimate.interval
-        kind, word = _HEADLINES[sign(interval.low, interval.high)]
+        kind, word = _choose_headline(report, report.gain.estimate)
     sentences = list(_describe(report))
     if not report.searches_prompts:
         word, *sentences = sentences
@@ -118,6 +118,16 @@ def _build_verdict(report: SweepReport) -> Markup:
         *(element("p", _begin_large(text), ".", class_="sentence") for text in sentences if text),
         class_=f"verdict {kind}",
     )
+
+
+def _choose_headline(report: SweepReport, estimate: Estimate) -> tuple[str, str]:
+    """Return the kind and the words of the verdict, in the terms of `describe_gain`."""
+    if count_missing(report.left_out):
+        return "none", "… Not finished"
+    found = sign(estimate.interval.low, estimate.interval.high)
+    if len(report.gain.tasks) == 1 and found != "≈":
+        return "none", "– One task only"
+    return _HEADLINES[found]
 
 
 def _describe(report: SweepReport) -> Iterator[str]:

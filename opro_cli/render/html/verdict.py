@@ -76,6 +76,7 @@ def build_verdict(view: RunView) -> Markup:
         element("p", _capitalize(hide_places(sentence)).removesuffix("."), ".", class_="sentence"),
         element("p", f"Remedy: {hide_places(hint)}.", class_="noise") if hint else None,
         _build_figures(view),
+        _warn_of_leaks((result["best"] or {}).get("leaks") or ()),
         element("p", f"Noise: {format_noise(noise)}.", class_="noise") if noise else None,
         element("p", f"{_capitalize(used)}.", class_="noise") if used else None,
         element("p", f"{_capitalize(format_spared(spared, result['best']))}.", class_="noise")
@@ -83,6 +84,14 @@ def build_verdict(view: RunView) -> Markup:
         else None,
         class_=f"verdict {kind}",
     )
+
+
+def _warn_of_leaks(leaks: Sequence[Mapping[str, Any]]) -> Markup | None:
+    """Return the warning that the best prompt quotes train questions; None where it does not."""
+    if not leaks:
+        return None
+    quotes = [join([" “", bdi(leak["quote"], 80), "”"]) for leak in leaks[:3]]
+    return element("p", "⚑ The best prompt quotes train questions:", *quotes, class_="leaks")
 
 
 def _capitalize(sentence: str) -> str:

@@ -307,13 +307,29 @@ def build_sweep_report(
 
 
 def describe_gain(gain: MeanOverTasks, left_out: Sequence[MeasuredCell] = ()) -> str:
-    """Return one sentence on whether OPRO helps, as far as the sweep shows it."""
+    """Return one sentence on whether OPRO helps, as far as the sweep shows it.
+
+    Nothing is claimed while cells are missing, nor from one task: its interval is over questions
+    alone, and a second task would widen it.
+    """
     if gain.estimate is None:
         if any(cell.left_out == NOT_SHARES for cell in left_out):
             return "no gain can be told: scores that are no shares have no such test"
         return "no gain can be told: no finished run has test questions"
     claims = {"▲": "OPRO helps by", "▼": "OPRO does harm:", "≈": "no gain shown:"}
+    missing = count_missing(left_out)
+    if missing:
+        claims = dict.fromkeys(
+            claims, f"not finished, {pluralize(missing, 'cell')} missing: so far"
+        )
+    elif len(gain.tasks) == 1:
+        claims |= dict.fromkeys("▲▼", "one task says nothing about others:")
     return _describe_mean(claims, gain, gain.estimate, pluralize(gain.runs, "run"))
+
+
+def count_missing(left_out: Sequence[MeasuredCell]) -> int:
+    """Count the cells that may still change the mean gain: those whose runs are not finished."""
+    return sum(cell.status != "finished" for cell in left_out)
 
 
 def _describe_mean(

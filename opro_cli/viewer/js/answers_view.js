@@ -22,6 +22,14 @@ function chooseColumns(prompts, wanted, split, also) {
   return other && !best.includes(other) ? [...best, other] : best;
 }
 
+/** The split to begin with: the least seen one that start prompt and winner have answers on. */
+function chooseSplit(sizes, prompts) {
+  const pair = prompts.filter((prompt) => prompt.is_start || prompt.is_best);
+  const asked = pair.length ? pair : prompts;
+  const order = ["test", "dev", "train"].filter((name) => sizes[name]);
+  return order.find((name) => asked.every((prompt) => prompt.scores?.[name])) || order.at(-1) || "train";
+}
+
 const SEARCHED = 24; // prompts whose replies a search goes through
 
 function answersView({ run }) {
@@ -45,11 +53,13 @@ function answersView({ run }) {
   let data = null;
   let loaded = null; // the grid of `split`
   let split = "";
+  let begun = ""; // the split of an address that names none; it stays while a run goes on
   let shownFor = "";
   let found = null;
   let shownFound = null;
   let foundFor = "";
   let toolsFor = "";
+  let fields = {};
   let waiting = new Set();
 
   function shut() {
@@ -86,35 +96,40 @@ function answersView({ run }) {
 
   function drawTools() {
     const now = JSON.stringify([data.splits, data.prompts.map((prompt) => prompt.id), here.asked.under, here.asked.flip, split, here.asked.prompts]);
-    if (now === toolsFor) return;
+    const { asked } = here;
+    const wanted = asked.prompts || "top";
+    const [before, after] = readList(asked.flip);
+    const values = { ...asked, split, prompts: wanted, only: asked.flip ? "flipped" : asked.only, before, after };
+    if (now === toolsFor) {
+      syncFields(fields, values);
+      return;
+    }
     const focused = document.activeElement?.closest?.(".field")?.firstChild?.textContent;
     toolsFor = now;
-    const { asked } = here;
     const names = (list) => list.map((prompt) => [prompt.id, `${prompt.is_best ? "★ " : prompt.is_start ? "■ " : ""}${shortName(prompt)}`]);
     const splits = Object.entries(data.splits).filter(([, size]) => size).map(([name, size]) => [name, `${name} (${count(size)})`]);
-    const wanted = asked.prompts || "top";
     const sets = [["top", "the best"], ["pair", "start and winner"], ["all", `all ${count(data.prompts.length)}`]];
     if (!sets.some(([key]) => key === wanted)) sets.push([wanted, "chosen ones"]);
     const start = data.prompts.find((prompt) => prompt.is_start);
     const best = data.prompts.find((prompt) => prompt.is_best);
-    const [before, after] = readList(asked.flip);
-    const flips = asked.flip
-      ? [chooser("from", names(data.prompts), before, (id) => change({ flip: writeList([id, after]) })),
-         chooser("to", names(data.prompts), after, (id) => change({ flip: writeList([before, id]) }))]
-      : [];
-    tools.replaceChildren(
-      chooser("split", splits, split, (name) => change({ split: name, open: "" })),
-      chooser("prompts", sets, wanted, (prompts) => change({ prompts, open: "" })),
-      chooser("show", [["", "all answers"], ...Object.entries(ONLY).map(([key, [word]]) => [key, `only ${word}`]), ["flipped", "only flipped"]],
-        asked.flip ? "flipped" : asked.only || "", (only) => {
+    fields = {
+      split: chooser("split", splits, split, (name) => change({ split: name, open: "" })),
+      prompts: chooser("prompts", sets, wanted, (prompts) => change({ prompts, open: "" })),
+      only: chooser("show", [["", "all answers"], ...Object.entries(ONLY).map(([key, [word]]) => [key, `only ${word}`]), ["flipped", "only flipped"]],
+        values.only || "", (only) => {
           const pair = only === "flipped" && start && best ? writeList([start.id, best.id]) : "";
           change({ only: only === "flipped" ? "" : only, flip: pair });
         }),
-      ...flips,
-      asked.flip ? "" : chooser("under", [["", "any prompt shown"], ...names(grid.columns.length ? grid.columns : data.prompts)], asked.under || "", (under) => change({ under })),
-      chooser("order", [["", "as in the data"], ["hard", "hardest first"]], asked.order || "", (order) => change({ order })),
-      searchField("search", asked.text || "", (text) => change({ text })),
-    );
+      ...(asked.flip ? {
+        before: chooser("from", names(data.prompts), before, (id) => change({ flip: writeList([id, after]) })),
+        after: chooser("to", names(data.prompts), after, (id) => change({ flip: writeList([before, id]) })),
+      } : {
+        under: chooser("under", [["", "any prompt shown"], ...names(grid.columns.length ? grid.columns : data.prompts)], asked.under || "", (under) => change({ under })),
+      }),
+      order: chooser("order", [["", "as in the data"], ["hard", "hardest first"]], asked.order || "", (order) => change({ order })),
+      text: searchField("search", asked.text || "", (text) => change({ text })),
+    };
+    tools.replaceChildren(...Object.values(fields));
     const again = [...tools.querySelectorAll(".field")].find((each) => each.firstChild.textContent === focused);
     again?.lastChild.focus();
   }
@@ -213,7 +228,7 @@ function answersView({ run }) {
       const stale = fresh !== data;
       data = fresh;
       const sizes = data.splits;
-      const wanted = sizes[here.asked.split] ? here.asked.split : ["test", "dev", "train"].find((name) => sizes[name]) || "train";
+      const wanted = sizes[here.asked.split] ? here.asked.split : (begun ||= chooseSplit(sizes, data.prompts));
       if (wanted !== split) {
         split = wanted;
         grid.texts.clear();

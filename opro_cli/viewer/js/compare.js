@@ -23,6 +23,19 @@ function confusionTable(matrix, caption) {
         only(row.map((number, at) => cell(number, at === gold))))))));
 }
 
+const exampleParts = ([question, answer]) => [bdi(question, 200), " → ", bdi(answer, 80)];
+
+/** Worked examples of two prompts: those of the first alone, of both, and of the second alone. */
+function exampleDiff(before, after) {
+  const keys = [before, after].map((list) => new Set(list.map((each) => JSON.stringify(each))));
+  const has = (at, each) => keys[at].has(JSON.stringify(each));
+  const rows = [
+    ...before.map((each) => make("li", null, has(1, each) ? ["= ", ...exampleParts(each)] : make("del", null, "− ", ...exampleParts(each)))),
+    ...after.filter((each) => !has(0, each)).map((each) => make("li", null, make("ins", null, "+ ", ...exampleParts(each)))),
+  ];
+  return rows.length ? [make("h3", null, "Worked examples"), make("ul", { class: "examples" }, rows)] : null;
+}
+
 function splitName(name) {
   const at = name.lastIndexOf("@");
   return at < 0 ? [name, "best"] : [name.slice(0, at), name.slice(at + 1)];
@@ -33,7 +46,7 @@ function compareView() {
   const node = make("div", { class: "view-compare" }, make("h1", null, "Compare"), content);
   let last = [];
 
-  function card(name, prompt, cost, at) {
+  function card(name, prompt, cost, split, at) {
     const [run, place] = splitName(name);
     const scores = Object.entries(prompt.scores || {}).filter(([, score]) => score).map(([split, score]) => [
       make("dt", null, split),
@@ -42,9 +55,12 @@ function compareView() {
     return make("figure", { class: `prompt ${at ? "best" : "start"}` },
       make("figcaption", null, link({ view: "run", run }, null, bdi(run, 80)), ` @ ${brief(place, 20)}`),
       make("blockquote", null, longText(prompt.text, null, "the prompt")),
+      prompt.form_words ? make("p", { class: "note form" }, `beside the text: ${brief(prompt.form_words, 200)}`) : null,
+      prompt.examples?.length ? make("details", null, make("summary", null, plural(prompt.examples.length, "worked example")),
+        make("ol", { class: "examples" }, prompt.examples.map((each) => make("li", null, ...exampleParts(each))))) : null,
       make("dl", { class: "scores" }, scores),
-      cost ? make("p", { class: "note" }, `per answer: ${count(cost.tokens_in)} tokens in, ${count(cost.tokens_out)} out, ${money(cost.usd)}`) : null,
-      make("div", { class: "links" }, copyButton("copy", prompt.text), copyButton("copy command", `opro prompt ${quote(`${run}@${place}`)}`)));
+      cost ? make("p", { class: "note" }, `per answer on ${split || "all splits"}: ${count(cost.tokens_in)} tokens in, ${count(cost.tokens_out)} out, ${money(cost.usd)}`) : null,
+      make("div", { class: "links" }, copyButton("copy", prompt.whole || prompt.text), copyButton("copy command", `opro prompt ${quote(`${run}@${place}`)}`)));
   }
 
   function flipList(title, sign, numbers, run, split, ids) {
@@ -67,6 +83,9 @@ function compareView() {
       pair.text ? make("p", { class: "sentence" }, visible(pair.text)) : null,
       (pair.caveats || []).map((why) => make("p", { class: "note" }, "⚠ ", bdi(why, 300))),
       make("div", { class: "diff text", role: "group", "aria-label": "words removed and added" }, diffNodes(pair.diff || [])),
+      exampleDiff(before?.examples || [], after?.examples || []),
+      (before?.form_words || "") !== (after?.form_words || "")
+        ? make("p", { class: "note" }, `Beside their texts: ${brief(before?.form_words || "nothing", 200)} / ${brief(after?.form_words || "nothing", 200)}.`) : null,
       flips ? make("div", { class: "flips" },
         flipList("gained", "▲", (flips.other || flips).gained || [], right[0], split, same ? ids : [ids[1]]),
         flipList("lost", "▼", (flips.other || flips).lost || [], right[0], split, same ? ids : [ids[1]]),
@@ -91,7 +110,7 @@ function compareView() {
       last = pairs;
       const cards = names.map((name, at) => {
         const [pair, side] = at ? [pairs[at - 1], 1] : [pairs[0], 0];
-        return pair.prompts[side] ? card(name, pair.prompts[side], pair.cost?.[side], at) : make("p", { class: "note" }, bdi(name), ": no prompt with a score yet");
+        return pair.prompts[side] ? card(name, pair.prompts[side], pair.cost?.[side], pair.split, at) : make("p", { class: "note" }, bdi(name), ": no prompt with a score yet");
       });
       const sections = pairs.map((pair, at) => pairNodes([names[0], names[at + 1]], pair, pairs.length === 1));
       content.replaceChildren(make("div", { class: "prompts" }, cards), ...sections);

@@ -13,8 +13,9 @@ function apiPath(name, parameters) {
 }
 
 class NoAnswer extends Error {
-  constructor(message, hint) {
+  constructor(message, hint, status = 0) {
     super(message);
+    this.status = status; // 0: nobody answered
     this.hint = hint || "";
   }
 }
@@ -43,7 +44,7 @@ async function get(path) {
   } catch {
     throw new NoAnswer(`no data at ${path} (${reply.status})`, "start opro view again");
   }
-  if (!reply.ok) throw new NoAnswer(value.error || `status ${reply.status}`, value.hint);
+  if (!reply.ok) throw new NoAnswer(value.error || `status ${reply.status}`, value.hint, reply.status);
   const tag = reply.headers.get("ETag");
   held.delete(path);
   if (tag) held.set(path, { tag, value });

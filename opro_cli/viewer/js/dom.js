@@ -197,6 +197,11 @@ function download(name, text) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
+/** Give controls by name the values that an address has for them. */
+function syncFields(fields, values) {
+  for (const [name, field] of Object.entries(fields)) field.sync(values[name] || "");
+}
+
 /** A choice with a label: `options` are pairs of value and text. */
 function chooser(label, options, value, change) {
   const select = make(
@@ -206,7 +211,9 @@ function chooser(label, options, value, change) {
   );
   select.value = value;
   select.addEventListener("change", () => change(select.value));
-  return make("label", { class: "field" }, make("span", null, label), select);
+  const field = make("label", { class: "field" }, make("span", null, label), select);
+  field.sync = (wanted) => (select.value = wanted);
+  return field;
 }
 
 function searchField(label, value, change) {
@@ -215,7 +222,14 @@ function searchField(label, value, change) {
   let timer = 0;
   input.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(() => change(input.value), 180);
+    timer = setTimeout(() => {
+      timer = 0;
+      change(input.value);
+    }, 180);
   });
-  return make("label", { class: "field search" }, make("span", null, label), input);
+  const field = make("label", { class: "field search" }, make("span", null, label), input);
+  field.sync = (wanted) => {
+    if (!timer && input.value !== wanted) input.value = wanted; // what is being typed stays
+  };
+  return field;
 }

@@ -18,10 +18,15 @@ async function refresh(moved) {
   if (!mine) return;
   try {
     await mine.refresh(moved);
-    if (mine === view) byId("trouble").replaceChildren();
+    if (mine !== view) return;
+    byId("trouble").replaceChildren();
+    if (!mine.node.isConnected) main.replaceChildren(mine.node);
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;
-    if (mine === view) byId("trouble").replaceChildren(problem(error));
+    if (mine !== view) return;
+    byId("trouble").replaceChildren(problem(error));
+    // What was asked for is not there: figures of something else must not stand below that.
+    if (error.status >= 400 && error.status < 500) mine.node.remove();
   }
 }
 

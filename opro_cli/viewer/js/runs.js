@@ -6,12 +6,15 @@ const VERDICTS = {
   not_distinguishable: ["≈", "no measurable gain", "even"],
 };
 
+const UNFINISHED = { failed: ["✗", "bad"], killed: ["†", "bad"], stopped: ["‖", "soft"] };
+
 function verdictMark(row) {
   const [sign, word, kind] = VERDICTS[row.verdict] || [];
   if (word) return make("span", { class: `verdict-mark ${kind}` }, `${sign} ${word}`);
   if (row.status === "running") return make("span", { class: "verdict-mark live" }, "● running");
   const words = row.status === "finished" ? row.verdict || "no verdict" : row.status;
-  return make("span", { class: "verdict-mark soft" }, "– ", bdi(words, 40));
+  const [mark, tone] = UNFINISHED[row.status] || ["–", "soft"];
+  return make("span", { class: `verdict-mark ${tone}` }, `${mark} `, bdi(words, 40));
 }
 
 function gainText(gain) {
@@ -20,7 +23,7 @@ function gainText(gain) {
   const ends = gain.interval ? `[${points(low)} to ${points(high)}]` : "";
   const p = gain.p ?? null;
   const words = p === null ? "" : `p ${p < 0.001 ? "< 0.001" : `= ${p.toPrecision(2)}`}`;
-  return [make("b", null, points(gain.mean)), " ", make("small", null, words), make("small", { class: "under" }, ends)];
+  return [make("b", null, points(gain.mean)), " ", make("small", null, words), " ", make("small", { class: "under" }, ends)];
 }
 
 /** The best score so far by step, as a line and a dot at its end. */
@@ -67,7 +70,7 @@ function sortRows(rows, key, falls) {
 function bestCell(row) {
   if (!row.best) return ["–"];
   const { mean, split, interval } = row.best;
-  return [make("b", null, scoreText(mean, row.scale)), " ", make("small", null, split), make("small", { class: "under" }, boundsText(interval, row.scale))];
+  return [make("b", null, scoreText(mean, row.scale)), " ", make("small", null, split), " ", make("small", { class: "under" }, boundsText(interval, row.scale))];
 }
 
 function runCells(row, picked, pick) {
@@ -101,13 +104,18 @@ function trendChart(points_) {
   if (high - low < 0.1) [low, high] = [low - 0.05, high + 0.05];
   const across = (at) => 48 + (at * (width - 80)) / (scored.length - 1);
   const down = (value) => 14 + ((high - value) / (high - low)) * (height - 40);
-  const line = scored.map((point, at) => `${at ? "L" : "M"}${across(at).toFixed(1)} ${down(point.score).toFixed(1)}`);
+  // Scores on other questions are no trend: only points of one split are joined.
+  const splits = ["test", "dev", "train"].filter((split) => scored.some((point) => point.split === split));
+  const line = splits.flatMap((split) => scored
+    .map((point, at) => [point, `${across(at).toFixed(1)} ${down(point.score).toFixed(1)}`])
+    .filter(([point]) => point.split === split)
+    .map(([, place], at) => `${at ? "L" : "M"}${place}`));
   const dots = scored.map((point, at) => {
     const [sign, word, kind] = VERDICTS[point.verdict] || ["–", "no verdict", "soft"];
-    const label = `${visible(point.run)}, ${when(point.created)}: ${scoreText(point.score, point.scale)}, ${sign} ${word}`;
+    const label = `${visible(point.run)}, ${when(point.created)}: ${scoreText(point.score, point.scale)}${point.split ? ` on ${point.split}` : ""}, ${sign} ${word}`;
     return make(
       "svg:a",
-      { href: writeAddress({ view: "run", run: point.run }), "aria-label": label },
+      { class: point.split === splits[0] ? null : "seen", href: writeAddress({ view: "run", run: point.run }), "aria-label": label },
       make("svg:title", null, label),
       point.interval ? make("svg:path", { class: "whisker", d: `M${across(at)} ${down(point.interval[0])}V${down(point.interval[1])}` }) : null,
       make("svg:circle", { cx: across(at), cy: down(point.score), r: 5, class: kind }),
@@ -119,12 +127,15 @@ function trendChart(points_) {
     make("svg:text", { x: 48, y: height - 6 }, when(scored[0].created)),
     make("svg:text", { x: width - 32, y: height - 6, class: "left" }, when(scored.at(-1).created)),
   ];
+  const value = areShares(scored[0].scale) ? "score" : "value";
+  const rest = splits.length > 1 ? `; hollow: on ${splits.slice(1).join(" or ")}, which compares with no ${splits[0]} score` : "";
+  const name = `winner's ${value}${splits.length ? ` on ${splits[0]}` : ""}, 95 % intervals${rest}`;
   const label = `Scores of the winners of ${scored.length} runs over time`;
-  return make(
+  return make("div", null, make("p", { class: "note axis-name" }, name), make(
     "svg:svg",
     { class: "trend", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label },
     make("svg:path", { d: line.join("") }), ticks, ends, dots,
-  );
+  ));
 }
 
 function runsView() {
@@ -147,6 +158,7 @@ function runsView() {
   const drawn = new Map(); // rows by name, with what they were drawn from
   let data = null;
   let toolsFor = "";
+  let fields = {};
 
   function pick(run, on) {
     const picked = readList(here.asked.pick).filter((each) => each !== run);
@@ -157,16 +169,20 @@ function runsView() {
     const names = (key) => [...new Set(data.runs.map((row) => row[key]).filter(Boolean))].sort();
     const [configs, statuses] = [names("config"), names("status")];
     const now = JSON.stringify([configs, statuses]);
-    if (now === toolsFor) return;
+    if (now === toolsFor) {
+      syncFields(fields, here.asked);
+      return;
+    }
     toolsFor = now;
     const { asked } = here;
     const verdicts = [["", "any verdict"], ...Object.entries(VERDICTS).map(([key, [sign, word]]) => [key, `${sign} ${word}`])];
-    tools.replaceChildren(
-      searchField("search", asked.text || "", (text) => change({ text })),
-      chooser("config", [["", "all configs"], ...configs.map((name) => [name, name])], asked.config || "", (config) => change({ config })),
-      chooser("status", [["", "any status"], ...statuses.map((name) => [name, name])], asked.status || "", (status) => change({ status })),
-      chooser("verdict", verdicts, asked.verdict || "", (verdict) => change({ verdict })),
-    );
+    fields = {
+      text: searchField("search", asked.text || "", (text) => change({ text })),
+      config: chooser("config", [["", "all configs"], ...configs.map((name) => [name, name])], asked.config || "", (config) => change({ config })),
+      status: chooser("status", [["", "any status"], ...statuses.map((name) => [name, name])], asked.status || "", (status) => change({ status })),
+      verdict: chooser("verdict", verdicts, asked.verdict || "", (verdict) => change({ verdict })),
+    };
+    tools.replaceChildren(...Object.values(fields));
   }
 
   function drawHead() {

@@ -9,6 +9,7 @@ import pytest
 
 from opro_cli.render.html.markup import make_visible
 from opro_cli.render.html.page import render_report
+from tests.core.runs import new_state, proposed, score_all
 from tests.hostile.cases import CASES
 from tests.reports.html.browser import CHROMIUM, Browser, browser
 from tests.reports.html.pages import recorded, run_saying, small_run
@@ -119,6 +120,22 @@ async def test_a_long_table_unfolds_and_a_dot_leads_into_it(
     await tab.until(f"{top} >= 0 && {top} < innerHeight")  # under no heading, once it is there
     assert await tab.evaluate("document.activeElement.id") == "r1c40"
     assert await tab.evaluate("document.querySelector('.unfold') === null")
+
+
+async def test_a_diff_of_hebrew_reads_from_right_to_left(tab: Browser, tmp_path: Path) -> None:
+    state = new_state("אחת שתים שלוש ארבע", steps=1, per_step=1, train=4, test=4)
+    score_all(state, "אחת שתים שלוש ארבע", 1)
+    state.apply(proposed(1, 0, "אחת חמש שלוש ארבע"))
+    score_all(state, "אחת חמש שלוש ארבע", 4)
+    page = tmp_path / "hebrew.html"
+    page.write_text(render_report([recorded(state)]), "utf-8")
+    await tab.open(page, *WIDE)
+    lefts = await tab.evaluate(
+        "[...document.querySelector('.changed .diff').children]"
+        ".map(each => each.getBoundingClientRect().left)"
+    )
+    assert len(lefts) == 4
+    assert lefts == sorted(lefts, reverse=True)
 
 
 async def test_no_text_is_obeyed(tab: Browser, tmp_path: Path) -> None:

@@ -173,6 +173,8 @@ def test_baselines_noise_and_leaks_are_shown() -> None:
     assert words(page.one("p", class_="noise")) == (
         "Noise: the start prompt's 10 test questions asked again, 1 score changed (+10.0 points)."
     )
+    warning = page.one("div", class_="verdict").one("p", class_="leaks")
+    assert words(warning).startswith("⚑ The best prompt quotes train questions: “How many legs")
     assert "95 % interval +" in page.one("div", class_="figures").text
     scores = page.one("section", id="r1-scores")
     names = [span.text for span in scores.all("span", class_="who")]

@@ -150,8 +150,10 @@ def test_several_runs_have_common_axes_and_their_prompts_compared() -> None:
     # Scores from 25 to 100 % on 20 to 100 %, 3.75 pixels a point; steps at 166.7, 500, 833.3.
     assert lines == [
         "M166.7 281.2H500.0V93.8H833.3V0.0H833.3",
-        "M166.7 281.2H500.0V0.0H833.3",
+        "M166.7 281.2H500.0V0.0H500.0",  # it has no second step
     ]
+    legend = page.one("header", class_="comparison").one("ul", class_="legend")
+    assert [words(each) for each in legend.all("li")] == ["sums-1", "other (not finished)"]
     cards = page.one("header", class_="comparison").all("figure")
     assert [words(card) for card in cards] == ["sums-1c", "other · against the firsta c"]
     assert all(len(node.all("article")) == 1 for node in page.all("details", class_="one-run"))

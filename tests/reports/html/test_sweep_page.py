@@ -104,6 +104,13 @@ def test_every_number_of_a_square_is_in_words() -> None:
     assert (first.attributes["class"], second.attributes["class"]) == ("up4", "empty")
     assert second.text == "–1 stopped"
     assert "1 of 2 cells counted, 1 left out: 1 stopped" in tree.text.lower()
+    assert tree.one("p", class_="word").text == "… Not finished"
+
+
+def test_one_task_has_no_green_headline() -> None:
+    told = [cell("a", run_of(before="w" * 20, after="r" * 20), task="a.yaml")]
+    tree = parsed(render_sweep_report(build_sweep_report("grid", told)))
+    assert tree.one("p", class_="word").text == "– One task only"
 
 
 def two_tasks() -> list[SweptCell]:

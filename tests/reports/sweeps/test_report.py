@@ -129,12 +129,27 @@ def test_what_was_not_shown_is_not_claimed() -> None:
     assert describe_gain(gain_of()) == "no gain can be told: no finished run has test questions"
 
 
+def test_nothing_is_claimed_while_cells_are_missing() -> None:
+    tasks = [
+        cell(t, run_of(t, questions="".join(map(chr, range(at, at + 4)))), task=f"{t}.yaml")
+        for t, at in (("a", 0x4E00), ("b", 0x4F00), ("c", 0x5000))
+    ]
+    assert describe_gain(report(*tasks).gain).startswith("OPRO helps by +50.0 points")
+    for other in (cell("d", task="d.yaml"), cell("d", run_of("d", status="running"), task="d")):
+        found = report(*tasks, other)
+        assert describe_gain(found.gain, found.left_out).startswith(
+            "not finished, 1 cell missing: so far +50.0 points on average"
+        )
+
+
 def test_one_task_speaks_for_its_questions_only() -> None:
     found = gain_of(a=("w" * 20, "r" * 20))
     assert found.these is None
     assert describe_these_tasks(found) == ""
     sentence = describe_gain(found)
-    assert sentence.startswith("OPRO helps by +100.0 points on one task (95 % interval +")
+    assert sentence.startswith(
+        "one task says nothing about others: +100.0 points on one task (95 % interval +"
+    )
     assert sentence.endswith("over its questions only), 1 run, on unseen questions")
 
 

@@ -1,0 +1,57 @@
+"""A prompt of a run as a model gets it, with holes for what comes from a row."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from opro_cli.app.run_settings import read_recorded_settings
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.replies import KeptReplies
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.chat import ESCAPED
+from opro_cli.core.task.example import Example, Message, Split
+from opro_cli.core.task.prompt import GOLD, Content, Demo, Prompt, build_messages
+from opro_cli.evaluators import choose_form, show_demo
+from opro_cli.reports.prompts import WholePrompt, serialize_form
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.store.journal import read_numbered_events
+
+
+def build_whole_prompt(run: RecordedRun, candidate: Candidate) -> WholePrompt:
+    """Return a prompt of a run as a model gets it, with its holes open."""
+    settings = read_recorded_settings(Path(run.folder))
+    messages: tuple[Message, ...] = ()
+    if settings.task.problem is None and settings.task.evaluator == "model":
+        messages = build_open_messages(run, candidate.content, settings)
+    form = serialize_form(candidate)
+    return WholePrompt(run.name, candidate.step, candidate.instruction, messages, form)
+
+
+def build_open_messages(
+    run: RecordedRun, content: Content, settings: Settings
+) -> tuple[Message, ...]:
+    """Return the chat of a content, in which a hole for a part of a row stays as it is."""
+    form = settings.task.format
+    shown = content.demos if isinstance(content, Prompt) else ()
+    replies: dict[tuple[str, Split, int], str] = {}
+    if any(demo.shown != GOLD for demo in shown):
+        replies = read_train_replies(Path(run.folder))
+    show = partial(_show_escaped, examples=run.examples["train"], replies=replies)
+    fields = {name: f"{{{{{name}}}}}" for name in form.template.fields}
+    row = Example("{{question}}", "", "", fields=fields)
+    return build_messages(content, row, choose_form(content, form), show)
+
+
+def _show_escaped(demo: Demo, **where: Any) -> tuple[str, str]:
+    """Return a worked example in which nothing is a hole, whatever its row says."""
+    question, answer = show_demo(demo, **where)
+    return question.replace("{{", ESCAPED), answer.replace("{{", ESCAPED)
+
+
+def read_train_replies(folder: Path) -> dict[tuple[str, Split, int], str]:
+    """Return the train replies in a run's journal by candidate, split and question."""
+    kept = KeptReplies()
+    kept.add_all(event for _, event in read_numbered_events(folder / "events.jsonl"))
+    return kept.texts
