@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
 import pytest
 
+from opro_cli.core.run.candidates import make_candidate_id
+from opro_cli.core.run.events import Pruned
 from opro_cli.core.scale import Scale
 from opro_cli.render.figures.canvas import LIGHT, MARKS, fit, measure_text, mix
+from opro_cli.render.figures.charts import Reading
 from opro_cli.render.figures.draw import draw_figure
 from opro_cli.render.html.curves import SQUARE, STAR
 from opro_cli.reports.figures import (
@@ -20,6 +24,7 @@ from opro_cli.reports.figures import (
     build_curve,
     build_front,
 )
+from tests.core.runs import new_state, proposed
 from tests.hostile.cases import CASES
 from tests.render.figures import (
     SVG,
@@ -32,7 +37,8 @@ from tests.render.figures import (
     paths,
     words,
 )
-from tests.reports.html.pages import small_run
+from tests.reports.html.pages import recorded, small_run
+from tests.reports.runs import answer_all
 
 FIGURES = dict(every_figure())
 
@@ -161,6 +167,41 @@ def test_a_loss_has_its_own_words_and_no_interval() -> None:
     assert not paths(svg, fill=mix(LIGHT.best, LIGHT.paper, 0.16))
     front = draw_figure(build_front(run))
     assert "value on train (lower is better)" in words(front)
+
+
+@pytest.mark.parametrize(
+    ("ends", "ticks"),
+    [
+        ((-0.3, 3.2), ["1", "10", "100", "1000"]),  # from 0.5 to 1,600: none below the axis
+        ((-3.0, 0.0), ["0.001", "0.01", "0.1", "1"]),
+        ((-9.4, 2.5), ["1e-09", "1e-06", "0.001", "1"]),  # every third one
+    ],
+)
+def test_an_axis_of_logarithms_begins_at_a_power_of_ten(
+    ends: tuple[float, float], ticks: list[str]
+) -> None:
+    found = Reading(shares=False, log=True).choose_ticks(*ends)
+    assert [text for _, text in found] == ticks
+    assert all(ends[0] <= value == math.log10(float(text)) <= ends[1] for value, text in found)
+
+
+def test_the_mean_of_a_step_leaves_out_what_is_unfinished() -> None:
+    """a has 2 of 4; b was stopped early at an estimate of 1 of 4; c has one right answer so far."""
+    state = new_state(steps=1, per_step=3, train=4)
+    answer_all(state, "start", "train", "rwww")
+    for sample, name in enumerate("abc"):
+        state.apply(proposed(1, sample, name))
+    answer_all(state, "a", "train", "rrww")
+    answer_all(state, "b", "train", "ww")
+    state.apply(Pruned(1.0, make_candidate_id("b"), 0.25, 0.1, 0.4))
+    answer_all(state, "c", "train", "r")
+    (curve,) = build_curve([recorded(state)]).runs
+    assert curve.means == ((0, 0.25), (1, (0.5 + 0.25) / 2))
+    assert [(point.instruction, point.whole, point.score.estimated) for point in curve.points] == [
+        *(("start", True, False), ("a", True, False)),
+        *(("b", False, True), ("c", False, False)),
+    ]
+    assert curve.best[-1][1].mean == 0.5  # not that of c
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from rich.console import Console
 
+from opro_cli.app.resume import check_resumable
+from opro_cli.app.session import work_on
 from opro_cli.app.watch import BATCH, Replay, follow
 from opro_cli.core.run.events import Event, Retried, SessionEnded, SessionStarted
-from opro_cli.core.run.progress import count_calls
+from opro_cli.core.run.progress import Progress, RunHeader, count_calls
+from opro_cli.core.run.state import RunState
 from opro_cli.errors import JournalError, RunFolderError
 from opro_cli.render.live import LiveView
 from opro_cli.render.plain import PlainLog
 from opro_cli.store.journal import FileJournal, read_events
 from opro_cli.store.run_folder import read_run
+from tests.store.conftest import unfinished_copy
 from tests.store.journals import FOLDERS
 from tests.watching.conftest import BEFORE, Time, Watcher
 
@@ -211,3 +216,18 @@ async def test_the_frame_leaves_out_what_is_in_flight(folder: Path) -> None:
     assert last.splitlines()[-2].startswith(f"calls {BEFORE - 1} · cost ")  # two lines are left
     assert "cost" in last
     assert "in flight" not in last
+
+
+def test_the_first_frame_of_a_session_says_that_no_time_has_passed(tmp_path: Path) -> None:
+    """The clock of a session begins with it, not with the machine."""
+    folder = unfinished_copy(tmp_path / "runs", BEFORE)
+    elapsed: list[float] = []
+
+    class First(Watcher):
+        def begin(self, briefing: RunHeader, state: RunState, activity: Progress) -> None:
+            elapsed.append(monotonic() - activity.started)
+            super().begin(briefing, state, activity)
+
+    work_on(folder, check_resumable(folder, ["calls=30"]), [First(monotonic)])
+    assert len(elapsed) == 1
+    assert 0 <= elapsed[0] < 1
