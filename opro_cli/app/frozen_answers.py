@@ -122,8 +122,8 @@ def _freeze_grid(
 def _shorten(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return an answer without what the page knows already, its texts cut where they are long."""
     answer = {key: value for key, value in given.items() if key not in _KNOWN}
-    place = answer["read_from"]
-    if place and place[1] > _MOST_TEXT:
+    stretch = answer["read_from"]
+    if stretch and stretch[1] > _MOST_TEXT:
         answer["read_from"] = None
     return {key: _cut(value) for key, value in answer.items()}
 

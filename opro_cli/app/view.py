@@ -1,4 +1,4 @@
-"""What the web view asks for: runs, prompts, answers and comparisons, read as they grow.
+"""The answers to the web view: runs, prompts, answers and comparisons, read as they grow.
 
 Every name may come from anybody who has the address, and is looked for in the folder of runs only.
 """
@@ -10,26 +10,22 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from opro_cli.app.answers import build_evaluator, locate_answer
+from opro_cli.app.answers import build_evaluator
 from opro_cli.app.named_prompts import build_unscored_error
 from opro_cli.app.open_runs import FoundRun, OpenRuns
+from opro_cli.app.opened_answers import KeptReplies, get_candidate, list_texts, read_answer
 from opro_cli.app.run_settings import read_present_settings
-from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.events import Answered, FirstReply
 from opro_cli.core.settings.settings import BudgetSettings
-from opro_cli.core.task.example import Example, Message, Split
-from opro_cli.core.task.prompt import build_second_round
-from opro_cli.errors import OproError, RunError, UsageError
-from opro_cli.evaluators import ModelEvaluator
+from opro_cli.core.task.example import Split
+from opro_cli.errors import OproError, UsageError
 from opro_cli.render.diff import summarize_diff
 from opro_cli.render.html.page import build_article
 from opro_cli.render.html.view import build_view
 from opro_cli.reports import viewed
-from opro_cli.reports.answers import build_answer
 from opro_cli.reports.comparison import (
     compare_prompts,
     select_prompt,
@@ -38,7 +34,7 @@ from opro_cli.reports.labels import find_labels
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import serialize_scale
 from opro_cli.store import folders
-from opro_cli.store.opened_run import OpenedRun, Stamps, stamp_run
+from opro_cli.store.opened_run import Stamps, stamp_run
 from opro_cli.store.summary import build_row, read_run_summary
 from opro_cli.store.sweep_folder import read_sweep
 
@@ -188,7 +184,7 @@ class RunsViewer:
             opened, wanted = slot.run, text.casefold()
             found = []
             for number, example in enumerate(opened.run.examples[split]):
-                texts = _list_texts(opened, prompts, split, number, example)
+                texts = list_texts(opened, prompts, split, number, example)
                 if any(wanted in each.casefold() for each in texts):
                     found.append(number)
             return {"questions": found}
@@ -198,9 +194,9 @@ class RunsViewer:
         run = self._runs.find(name)
         with self._runs.open(run) as slot:
             opened = slot.run
-            candidate = _get_candidate(opened.run, prompt)
-            evaluator = build_evaluator(opened.run, _KeptReplies(opened))
-            return _read_answer(opened, run.name, candidate, split, question, evaluator)
+            candidate = get_candidate(opened.run, prompt)
+            evaluator = build_evaluator(opened.run, KeptReplies(opened))
+            return read_answer(opened, run.name, candidate, split, question, evaluator)
 
     def read_answers(
         self, name: str, wanted: Iterable[tuple[Split, int, str]]
@@ -212,10 +208,10 @@ class RunsViewer:
         run = self._runs.find(name)
         with self._runs.open(run) as slot:
             opened = slot.run
-            evaluator = build_evaluator(opened.run, _KeptReplies(opened))
+            evaluator = build_evaluator(opened.run, KeptReplies(opened))
             for split, question, prompt in wanted:
-                candidate = _get_candidate(opened.run, prompt)
-                yield _read_answer(opened, run.name, candidate, split, question, evaluator)
+                candidate = get_candidate(opened.run, prompt)
+                yield read_answer(opened, run.name, candidate, split, question, evaluator)
 
     def export(
         self,
@@ -238,10 +234,10 @@ class RunsViewer:
         write = viewed.format_csv if form == "csv" else viewed.format_jsonl
         with self._runs.open(run) as slot:
             opened = slot.run
-            chosen = [_get_candidate(opened.run, prompt) for prompt in prompts]
+            chosen = [get_candidate(opened.run, prompt) for prompt in prompts]
             asked = range(opened.run.state.sizes[split]) if questions is None else questions
             answers = (
-                _read_answer(opened, run.name, candidate, split, question, None)
+                read_answer(opened, run.name, candidate, split, question, None)
                 for question in asked
                 for candidate in chosen
                 if question in candidate.answers[split].by_question
@@ -286,67 +282,3 @@ def _describe_live(run: RecordedRun, folder: Path) -> dict[str, Any] | None:
     except OproError:
         budget = BudgetSettings()
     return viewed.describe_live(run, budget)
-
-
-def _get_candidate(run: RecordedRun, prompt: str) -> Candidate:
-    known = {**run.state.baselines, **run.state.candidates}
-    if prompt not in known:
-        raise UsageError(f"{run.name} has no prompt {prompt!r:.40}", "name the id of a prompt")
-    return known[prompt]
-
-
-def _read_answer(
-    opened: OpenedRun,
-    name: str,
-    candidate: Candidate,
-    split: Split,
-    question: int,
-    evaluator: ModelEvaluator | None,
-) -> dict[str, Any]:
-    """Return an answer; `evaluator` says what was sent, and where the answer was read."""
-    if question not in candidate.answers[split].by_question:
-        raise UsageError(
-            f"question {question} of {split} has no answer under {candidate.id}",
-            "it was not asked, or not answered yet",
-        )
-    events = opened.index.read_events(candidate.id, split, question)
-    answer = build_answer(opened.run, candidate, split, question, events)
-    chats: list[Sequence[Message]] = []
-    if evaluator is not None:
-        example = opened.run.examples[split][question]
-        answer = locate_answer(answer, candidate.content, evaluator, example)
-        with suppress(RunError):  # shows a reply, which is not at hand
-            chats.append(evaluator.write_messages(candidate.content, example))
-        if chats and evaluator.second_round and answer.replies:
-            chats.append(build_second_round(tuple(chats[0]), answer.replies[0]))
-    return viewed.serialize_answer(answer, events, chats, run=name, prompt=candidate.id)
-
-
-def _list_texts(
-    opened: OpenedRun, prompts: Sequence[str], split: Split, question: int, example: Example
-) -> Iterator[str]:
-    yield example.input
-    yield example.target
-    for prompt in prompts:
-        for event in opened.index.read_events(prompt, split, question):
-            if isinstance(event, FirstReply | Answered):
-                yield event.text
-
-
-class _KeptReplies(Mapping[tuple[str, Split, int], str]):
-    """The replies in a journal by candidate, split and question, read when they are asked for."""
-
-    def __init__(self, opened: OpenedRun) -> None:
-        self._index = opened.index
-
-    def __getitem__(self, key: tuple[str, Split, int]) -> str:
-        for event in self._index.read_events(*key):
-            if isinstance(event, Answered):
-                return event.text
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[tuple[str, Split, int]]:
-        raise NotImplementedError
-
-    def __len__(self) -> int:
-        raise NotImplementedError

@@ -29,7 +29,7 @@ BATCH = 250
 
 
 class SweepSpectator(Protocol):
-    """What a sweep is shown to, as `opro sweep` shows it."""
+    """A view of a sweep, as `opro sweep` has it."""
 
     def begin(self, table: SweepTable) -> None:
         """Show the table; it keeps changing afterwards."""

@@ -31,8 +31,8 @@ def view(
 ) -> None:
     """Look at runs in a browser: every answer, and prompts compared.
 
-    The page is served from this machine and follows runs while they work. It can only read, and
-    only who has the address can see it. Ctrl-C ends it.
+    The page is served from this machine and follows runs while they work. It is read-only, and
+    only somebody with its address can open it. Ctrl-C ends it.
 
     \b
     Examples:
@@ -50,8 +50,8 @@ def view(
         fragment = f"#/run/{name}"
     if not is_loopback(host):
         say(
-            f"{host} can be reached from other machines: whoever has this address, or sees it on "
-            "the way, can read every run here; it is not encrypted"
+            f"{host} can be reached from other machines: anybody who has this address, or sees it "
+            "on the network, can read every run here; nothing is encrypted"
         )
 
     def ready(address: str) -> None:

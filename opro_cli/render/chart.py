@@ -19,7 +19,7 @@ _STYLES = ("dim", "yellow", "bold green")
 
 @dataclass(frozen=True, slots=True)
 class StepChart:
-    """What a chart shows.
+    """The scores of a chart.
 
     Attributes:
         best: The best score so far by step, from 0 on.
@@ -91,8 +91,8 @@ def draw_chart(
     for step, value in chart.points:
         canvas.dot(*at(step, value), 0)
     for layer, series in enumerate((chart.mean, chart.best), start=1):
-        places = [at(step, value) for step, value in enumerate(series)]
-        for start, end in zip(places, places[1:] or places, strict=False):
+        points = [at(step, value) for step, value in enumerate(series)]
+        for start, end in zip(points, points[1:] or points, strict=False):
             canvas.line(start, end, layer)
     drawn = []
     for row, line in enumerate(canvas.draw()):

@@ -42,7 +42,7 @@ _OPENING = 500
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """What the keys of a view can do beyond showing the run itself.
+    """The work that keys of a view can start, beyond showing the run itself.
 
     Attributes:
         leaves: `q` leaves a run that goes on without this process; else it stops the run.

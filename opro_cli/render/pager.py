@@ -157,12 +157,12 @@ class AnswersPager:
         self._scroll = _Scroll()
         self._search = ""
         self._typing = False
-        self._said = ""
+        self._notice = ""
         self._ends = find_shared_ends([answer.input for answer in shown.answers])
 
     def press(self, key: str) -> bool:
         """Take a key; return False where it leaves the pager."""
-        self._said = ""
+        self._notice = ""
         if self._typing:
             self._type(key)
             return True
@@ -222,7 +222,7 @@ class AnswersPager:
                 self._at, self._scroll.top = at, 0
                 return
             at += by
-        self._said = "no other wrong answer " + ("below" if by > 0 else "above")
+        self._notice = "no other wrong answer " + ("below" if by > 0 else "above")
 
     def render(self, width: int, height: int) -> Text:
         """Return `height` lines of at most `width` cells."""
@@ -299,8 +299,8 @@ class AnswersPager:
         if self._typing:
             typed = printable(f"/{self._search}", max(1, width - 34))
             return Text(f"{typed}▏ Enter keeps, Esc clears", style="bold")
-        if self._said:
-            return Text(printable(self._said, width), style="bold")
+        if self._notice:
+            return Text(printable(self._notice, width), style="bold")
         keys = ["q back", "↑↓ question", "n next wrong", "/ search", "Space scroll"]
         if self._search:
             keys = [f"/{printable(self._search, 20)}", "Esc all of them", *keys[1:]]
@@ -308,5 +308,5 @@ class AnswersPager:
 
 
 def _list_words(answer: GradedAnswer) -> str:
-    said = (answer.input, answer.target, answer.answer or "", *answer.replies)
-    return "\n".join(said).casefold()
+    texts = (answer.input, answer.target, answer.answer or "", *answer.replies)
+    return "\n".join(texts).casefold()

@@ -474,7 +474,7 @@ def build_confusion_figure(chosen: SelectedPrompt) -> ConfusionFigure:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What the search had measured of a prompt, and what unseen questions made of it.
+    """The score that the search had measured for a prompt, and its score on unseen questions.
 
     Attributes:
         chosen_on: The questions that the search went by.
@@ -515,8 +515,8 @@ class Calibration:
     @property
     def kept(self) -> int | None:
         """How many came as promised; None for values without intervals."""
-        told = [each.kept for each in self.promises if each.kept is not None]
-        return sum(told) if told else None
+        known = [each.kept for each in self.promises if each.kept is not None]
+        return sum(known) if known else None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""

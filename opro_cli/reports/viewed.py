@@ -1,4 +1,4 @@
-"""What the web view gets: runs, prompts, answers and comparisons as plain data.
+"""Runs, prompts, answers and comparisons as plain data, for the web view.
 
 Scores are as people read them: a loss is positive, and the lower the better.
 """

@@ -146,18 +146,18 @@ class AnswerIndex:
         column = self._columns.get((candidate, split))
         if column is None or not 0 <= question < len(column.at):
             return []
-        places = [*column.before.get(question, ()), column.at[question]]
-        return [self._read_line(place) for place in places if place >= 0]
+        offsets = [*column.before.get(question, ()), column.at[question]]
+        return [self._read_line(offset) for offset in offsets if offset >= 0]
 
-    def _read_line(self, place: int) -> Event:
+    def _read_line(self, offset: int) -> Event:
         try:
             with self._journal.open("rb") as file:
-                file.seek(place)
+                file.seek(offset)
                 return decode_event(file.readline())
         except OSError as error:
             raise build_io_error("read", self._journal, error) from error
         except MalformedEvent as error:
-            what = f"not the event that stood at byte {place} before: {error}"
+            what = f"not the event that stood at byte {offset} before: {error}"
             raise build_damage_error(self._journal, 1, what) from None
 
     def scan(self, size: int) -> None:
@@ -235,27 +235,27 @@ class AnswerIndex:
         except MalformedEvent as error:
             raise build_damage_error(self._journal, 1, f"not an event of a run: {error}") from None
 
-    def add(self, event: Any, place: int) -> None:
-        """Add the event of the line that begins at `place`, if it is about an answer."""
+    def add(self, event: Any, offset: int) -> None:
+        """Add the event of the line that begins at byte `offset`, if it is about an answer."""
         match event:
             case Answered():
-                self._add_answer(event, place)
+                self._add_answer(event, offset)
             case FirstReply():
                 column, question = self._get_column(event.candidate, event.split), event.question
                 refused = is_filtered(event.text, event.finish_reason)
                 known = column.open.get(question, _Open(False, False, False))
                 cut = known.cut if refused else event.finish_reason in CUT
                 column.open[question] = _Open(known.refused or refused, cut, True)
-                column.before.setdefault(question, []).append(place)
+                column.before.setdefault(question, []).append(offset)
             case Feedback():
                 column = self._get_column(event.candidate, event.split)
-                column.before.setdefault(event.question, []).append(place)
+                column.before.setdefault(event.question, []).append(offset)
             case Refused():
                 column = self._get_column(event.candidate, event.split)
                 known = column.open.pop(event.question, _Open(True, False, False))
-                self._set(column, event.question, place, _REFUSED, cut=known.cut)
+                self._set(column, event.question, offset, _REFUSED, cut=known.cut)
 
-    def _add_answer(self, event: Answered, place: int) -> None:
+    def _add_answer(self, event: Answered, offset: int) -> None:
         column, question = self._get_column(event.candidate, event.split), event.question
         known = column.open.pop(question, _Open(False, False, False))
         refused = is_filtered(event.text, event.finish_reason)
@@ -263,12 +263,12 @@ class AnswerIndex:
         if refused or (known.ungraded and cut != known.cut and self._repeats(column, event)):
             cut = known.cut
         mark = _REFUSED if refused or known.refused else self._judge(event.score)
-        self._set(column, question, place, mark, cut=cut)
+        self._set(column, question, offset, mark, cut=cut)
 
     def _repeats(self, column: _Column, event: Answered) -> bool:
         """Return whether an answer is the reply before it once more, now with its grade."""
-        for place in reversed(column.before[event.question]):
-            reply = self._read_line(place)
+        for offset in reversed(column.before[event.question]):
+            reply = self._read_line(offset)
             if isinstance(reply, FirstReply) and not is_filtered(reply.text, reply.finish_reason):
                 return reply.text == event.text
         return False
@@ -281,8 +281,8 @@ class AnswerIndex:
         return _RIGHT if score == 1.0 else _PARTLY if score > 0 else _WRONG
 
     @staticmethod
-    def _set(column: _Column, question: int, place: int, mark: int, *, cut: bool) -> None:
-        column.at[question] = place
+    def _set(column: _Column, question: int, offset: int, mark: int, *, cut: bool) -> None:
+        column.at[question] = offset
         column.marks[question] = ord(chr(mark).upper()) if cut else mark
 
     def _get_column(self, candidate: str, split: Split) -> _Column:

@@ -91,7 +91,7 @@ class OpenedRun:
 
     @property
     def history(self) -> History:
-        """What the page about the run tells of its course; of a very long one, nothing."""
+        """The course of the run, for the page about it; empty for a very long one."""
         return self._history.build() if self._history else History()
 
     @property

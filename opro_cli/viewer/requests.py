@@ -19,7 +19,7 @@ MOST = 1_000_000_000
 
 
 class Query:
-    """What stands behind the question mark of an address.
+    """The part of an address after its question mark.
 
     Args:
         values: By name, in the order in which they were given.
@@ -71,7 +71,7 @@ def _parse_number(name: str, text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is sent.
+    """A reply to a browser.
 
     Attributes:
         filename: Under which a browser saves it; "" for what it shows.

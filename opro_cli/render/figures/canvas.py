@@ -1,4 +1,4 @@
-"""What all figures are drawn with: a sheet in points, a plane with axes, and a legend.
+"""The parts of all figures: a sheet in points, a plane with axes, and a legend.
 
 A unit is a point of a sheet that is printed 84 mm wide, a column of most journals, and no letter
 is smaller than 7. Everything stands in attributes: many a viewer reads no style sheet.
@@ -82,38 +82,13 @@ DASHES = (None, "5 2", "1.5 1.5", "7 2 1.5 2", "3 2", "7 2 1.5 2 1.5 2")
 DOT, START_MARK, BEST_MARK = MARKS[0], SQUARE, STAR
 _SCALES = {SQUARE: 0.42, STAR: 0.42}
 
-_WIDTHS = (
-    *(
-        32,
-        40,
-        46,
-        84,
-        64,
-        95,
-        78,
-        27,
-        39,
-        39,
-        50,
-        84,
-        32,
-        36,
-        32,
-        34,
-        64,
-        64,
-        64,
-        64,
-        64,
-        64,
-        64,
-        64,
-    ),
-    *(64, 64, 34, 34, 84, 84, 84, 53, 100, 68, 69, 70, 77, 63, 58, 77, 75, 29, 29, 66, 56, 86, 75),
-    *(79, 60, 79, 69, 63, 61, 73, 68, 99, 69, 61, 69, 39, 34, 39, 84, 50, 50, 61, 63, 55, 63, 62),
-    *(35, 63, 63, 28, 28, 58, 28, 97, 63, 61, 63, 63, 41, 52, 39, 63, 59, 82, 59, 59, 52, 64, 34),
-    *(64, 84),
-)
+_WIDTH_TABLE = """
+32 40 46 84 64 95 78 27 39 39 50 84 32 36 32 34 64 64 64 64 64 64 64 64
+64 64 34 34 84 84 84 53 100 68 69 70 77 63 58 77 75 29 29 66 56 86 75 79
+60 79 69 63 61 73 68 99 69 61 69 39 34 39 84 50 50 61 63 55 63 62 35 63
+63 28 28 58 28 97 63 61 63 63 41 52 39 63 59 82 59 59 52 64 34 64 84
+"""
+_WIDTHS = tuple(map(int, _WIDTH_TABLE.split()))
 """Hundredths of its size that each letter from " " to "~" takes in DejaVu Sans, the widest font."""
 _WIDE, _WIDEST = 1.0, 1.3
 """Of its size, what a further Latin letter takes at most, and any other."""
@@ -154,10 +129,10 @@ def fit(text: str, room: float, size: float, *, bold: bool = False, middle: bool
 def draw_text(text: str, x: float, y: float, size: float = BODY, **attributes: Attribute) -> Markup:
     """Return a text whose baseline is at y; `anchor` is "middle" or "end"."""
     anchor = attributes.pop("anchor", None)
-    places = {"x": number(x), "y": number(y), "font_size": number(size)}
+    position = {"x": number(x), "y": number(y), "font_size": number(size)}
     # A text of another direction must not turn what stands beside it.
     isolate: dict[str, Attribute] = {} if text.isascii() else {"unicode_bidi": "isolate"}
-    return element("text", text, **places, text_anchor=anchor, **isolate, **attributes)
+    return element("text", text, **position, text_anchor=anchor, **isolate, **attributes)
 
 
 def draw_line(x1: float, y1: float, x2: float, y2: float, stroke: str, **more: Attribute) -> Markup:

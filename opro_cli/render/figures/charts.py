@@ -239,10 +239,10 @@ def _draw_run(
     run: RunCurve, at: int, count: int, plane: Plane, ink: Palette, read: Reading
 ) -> list[Markup]:
     """Return the best so far of a run among others, with the interval of the last."""
-    colour, places = ink.series[at], []
+    colour, points = ink.series[at], []
     for step, value in run.best:
-        places.append((step, plane.y(read.at(value.mean))))
-    path = "L".join(f"{number(x)} {number(y)}" for x, y in _walk(places, plane))
+        points.append((step, plane.y(read.at(value.mean))))
+    path = "L".join(f"{number(x)} {number(y)}" for x, y in _walk(points, plane))
     shapes = [_draw_path(path, colour, 1.2, DASHES[at])]
     last_step, last = run.best[-1]
     # Side by side, so that the whiskers of runs that end alike do not hide each other.
@@ -250,9 +250,9 @@ def _draw_run(
     if len(last.ends) == 2:
         low, high = (plane.y(read.at(end)) for end in last.ends)
         shapes += _draw_whisker(aside, low, high, colour)
-    apart = max(1, -(-len(places) // _FEW_MARKS))
+    apart = max(1, -(-len(points) // _FEW_MARKS))
     # Runs begin with a mark each at another step, so that they do not cover one another.
-    shown = [*places[at % apart :: apart], places[-1]] if apart > 1 else places
+    shown = [*points[at % apart :: apart], points[-1]] if apart > 1 else points
     for step, y in dict(shown).items():
         x = aside if step == last_step else plane.x(step)
         shapes.append(draw_mark(MARKS[at], x, y, colour, ink.paper))

@@ -123,8 +123,8 @@ def _build_curves(views: Sequence[RunView]) -> Markup | None:
 
 
 def _draw_trace(number: int, trace: Mapping[int, float], axis: Axis, steps: int) -> Markup:
-    places = [(round((s + 0.5) / steps * _GRAIN, 1), axis.down(v)) for s, v in trace.items()]
-    (x, y), *others = places
+    points = [(round((s + 0.5) / steps * _GRAIN, 1), axis.down(v)) for s, v in trace.items()]
+    (x, y), *others = points
     path = f"M{x} {y}" + "".join(f"H{across}V{down}" for across, down in others)
     end = round((steps - 0.5) / steps * _GRAIN, 1)
     return element(

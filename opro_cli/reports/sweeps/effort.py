@@ -1,4 +1,4 @@
-"""What the searches of a sweep took: time, calls and money; and what their configs share."""
+"""The time, calls and money that the searches of a sweep took, and what their configs share."""
 
 from __future__ import annotations
 
