@@ -140,6 +140,14 @@ class Verbs(Group):
         lines = {verb: Command(verb, help=line) for verb, line in VERBS.items()}
         super().__init__(**{**settings, "commands": lines})
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb; Ctrl-C that it does not take itself is said, and typer says nothing."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("interrupted")
+            raise
+
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Take `opro help VERB` as `opro VERB --help`, and `opro version` as `--version`."""
         if args[:1] == ["help"]:
@@ -235,7 +243,6 @@ def main() -> None:
     except TyperException as error:
         code = print_usage_error(error)
     except (Abort, KeyboardInterrupt):
-        say("interrupted")
         code = Interrupted.exit_code
     except BrokenPipeError:
         # `opro runs | head`: the reader has seen enough. Keep the interpreter from flushing.

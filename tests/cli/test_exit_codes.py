@@ -243,3 +243,18 @@ def test_show_report_and_watch_say_why_a_run_failed(
     model._say = say
     assert opro("resume", "--last").code == 0
     assert "failure" not in opro("show", run.name, "--json").data
+
+
+def test_ctrl_c_while_a_command_starts_says_a_line(
+    opro: Opro, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("opro_cli.app.session.work_on", interrupt)
+    said = opro("optimize", "c.yaml")
+    assert said.code == 130
+    assert "stopped; nothing answered is lost. resume with: opro resume sums-" in said.err
+    monkeypatch.setattr("opro_cli.wiring.read_partly", interrupt)
+    said = opro("check", "c.yaml")
+    assert (said.code, said.err) == (130, "interrupted\n")
