@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from opro_cli.core.run.view import Ask, End
+from opro_cli.core.settings.read import read_options
 from opro_cli.core.task.problem import Instance
 from opro_cli.core.task.prompt import Solution
-from opro_cli.strategies.regression import PaperRegression, RegressionOptions, meta_prompt
+from opro_cli.errors import ConfigError
+from opro_cli.strategies.regression import PaperRegression, meta_prompt
 from tests.conformance.regression import (
     DIFFERENCES,
     Loss,
@@ -180,5 +182,5 @@ def test_equal_values_come_in_the_order_of_sets() -> None:
 
 
 def test_options_out_of_range_are_refused() -> None:
-    with pytest.raises(ValueError, match="decimals: expected 0 to 15, found 16"):
-        RegressionOptions(16)
+    with pytest.raises(ConfigError, match=r"search\.options\.decimals: .*found 16"):
+        read_options(PaperRegression(), {"decimals": 16})
