@@ -34,7 +34,7 @@ scorer: {model: scripted/scorer}
 optimizer: {model: scripted/optimizer}
 search: {steps: 1, candidates_per_step: 1, max_instruction_chars: 2000000}
 """
-STYLE = re.compile(r"\x1b\[[0-9;]*m")
+STYLE = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;;[^\x1b]*\x1b\\")  # colours, and where links lead
 
 
 def widest(text: str) -> int:
