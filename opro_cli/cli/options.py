@@ -157,7 +157,8 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 def can_ask() -> bool:
     """Return whether somebody at a terminal sees a question and can answer it."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    # A stream that the shell has closed is None.
+    return all(each is not None and each.isatty() for each in (sys.stdin, sys.stderr))
 
 
 def confirm(question: str, option: str) -> bool:

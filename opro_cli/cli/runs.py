@@ -307,7 +307,7 @@ def report(
     open_page: Open = False,
     as_json: Json = False,
 ) -> None:
-    """Write one run or several as an HTML page, which is one file to be sent on.
+    """Write one run or several as an HTML page.
 
     The page of a run holds the answers under start prompt and winner, as many as 1.5 MB take; opro
     view shows all. Several runs stand side by side on top. No path of this machine is in it.

@@ -87,7 +87,8 @@ class LiveDrawing(ABC):
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return
-        if has_keys(cast(TextIO, self._console.file)):
+        # A dumb terminal gets nothing but the last frame, and no sequence to begin with keys.
+        if not self._console.is_dumb_terminal and has_keys(cast(TextIO, self._console.file)):
             self._keyboard = Keyboard()
             self._tend_keys(loop)
         self._drawing = loop.create_task(self._draw(loop))

@@ -74,6 +74,7 @@ def test_a_config_comes_from_stdin(
 ) -> None:
     class Stdin:
         buffer = io.BytesIO(CONFIG.encode())
+        isatty = staticmethod(lambda: False)
 
     yaml_file._read_stdin.cache_clear()
     monkeypatch.setattr(sys, "stdin", Stdin)

@@ -126,7 +126,7 @@ def test_all_cells_are_worked_on_and_told(engine: ToldEngine, opro: Opro) -> Non
             line
             for n in range(3)
             for line in (
-                f"seed{n}: running, at most 60 calls",
+                f"seed{n}: running, about 60 calls",
                 f"seed{n}: finished, 50.0 % → 75.0 % on test (+25.0), 50 calls",
             )
         ),

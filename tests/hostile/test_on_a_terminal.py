@@ -14,7 +14,10 @@ from tests.render.test_live import screen_after
 
 ROWS, COLUMNS = 300, 160
 # What rich itself sends: styles, cursor moves within the frame, erasing, the cursor's visibility.
-OURS = re.compile(r"\x1b\[(?:[0-9;]*m|[0-9]*[AGK]|[0-9]?J|H|\?25[lh])|\r")
+OURS = re.compile(
+    r"\x1b\[(?:[0-9;]*m|[0-9]*[AGK]|[0-9]?J|H|\?(?:25|2004)[lh])|\r"
+    r"|\x1b\]8;;[!-[\]-~]*\x1b\\"  # a link, whose address is percent-encoded
+)
 
 SCRIPT = """
 import os, re, sys
