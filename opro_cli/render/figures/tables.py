@@ -144,8 +144,8 @@ def draw_confusion(figure: ConfusionFigure, palette: Palette) -> str:
     for at, title in enumerate(titles):
         x = left + cell * (at + 0.5)
         turn = None if flat else f"rotate(-90 {number(x + 2.6)} {number(top - 4)})"
-        left, anchor = (x, "middle") if flat else (x + 2.6, None)
-        shapes.append(draw_text(title, left, top - 4, anchor=anchor, transform=turn, fill=ink.ink))
+        begin, anchor = (x, "middle") if flat else (x + 2.6, None)
+        shapes.append(draw_text(title, begin, top - 4, anchor=anchor, transform=turn, fill=ink.ink))
     totals = [sum(counts[at] for _, counts in columns) for at in range(len(rows))]
     for at, (row, name) in enumerate(zip(rows, names, strict=True)):
         y = top + high * at
