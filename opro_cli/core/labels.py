@@ -56,20 +56,6 @@ class ClosedSet:
         return next((label for label in self.labels if is_same_label(answer, label)), None)
 
 
-def list_train_labels(
-    answer: str, evaluator: str, examples: Mapping[Split, Sequence[Example]]
-) -> tuple[str, ...]:
-    """Return the label of each training example; () where answers are open.
-
-    Args:
-        answer: `task.answer`.
-        evaluator: `task.evaluator`.
-        examples: By split.
-    """
-    closed = find_closed_set(get_kind(answer, evaluator), examples)
-    return closed.golds["train"] if closed else ()
-
-
 def normalize_label(text: str) -> str:
     """Return a text in the form that equal labels share: "(B)" and "b", "Not_Sure" and "not sure".
 

@@ -15,7 +15,6 @@ from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.calls.budget import read_clock
 from opro_cli.calls.endpoints import WorkerPool
 from opro_cli.calls.metered import Calls, Halted
-from opro_cli.core.labels import list_train_labels
 from opro_cli.core.racing.race import BLOCK
 from opro_cli.core.run.events import (
     Answered,
@@ -167,7 +166,7 @@ class Runner:
             read_options(self.strategy, self.settings.search.options),
             lambda *key: self.replies.get(key),
             self._planned.exemplars,
-            list_train_labels(task.answer, task.evaluator, self.examples),
+            self.state.labels.get("train", ()),
             kept=self.remarks,
             halves=self.strategy.halves,
         )

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from opro_cli.core.labels import list_train_labels
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import Role, count_endpoint_checks, estimate_calls
 from opro_cli.core.run.state import RunState
@@ -315,7 +314,7 @@ def _list_first(
         settings.task.format,
         settings.task.description or "",
         read_options(strategy, settings.search.options),
-        labels=list_train_labels(settings.task.answer, settings.task.evaluator, examples),
+        labels=state.labels.get("train", ()),
         made_up=trajectory,
         made_up_reply=reply,
     )

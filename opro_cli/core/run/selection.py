@@ -218,12 +218,12 @@ def spread_out(order: Iterable[int], labels: Sequence[str]) -> list[int]:
     order = list(order)
     counts = Counter(labels[question] for question in order)
     times: Counter[str] = Counter()
-    places: dict[int, float] = {}
+    shares: dict[int, float] = {}
     for question in order:
         label = labels[question]
-        places[question] = (times[label] + 0.5) / counts[label]
+        shares[question] = (times[label] + 0.5) / counts[label]
         times[label] += 1
-    return sorted(places, key=lambda question: places[question])
+    return sorted(shares, key=lambda question: shares[question])
 
 
 def _list_wrong(candidate: Candidate) -> list[int]:
