@@ -83,7 +83,7 @@ def list_texts(
                 yield event.text
 
 
-class KeptReplies(Mapping[tuple[str, Split, int], str]):
+class JournalReplies(Mapping[tuple[str, Split, int], str]):
     """The replies in a journal by candidate, split and question, read when they are asked for."""
 
     def __init__(self, opened: OpenedRun) -> None:

@@ -18,7 +18,7 @@ from opro_cli.app.answers import build_evaluator
 from opro_cli.app.named_prompts import build_unscored_error
 from opro_cli.app.open_prompts import build_whole_prompt
 from opro_cli.app.open_runs import FoundRun, OpenRuns
-from opro_cli.app.opened_answers import KeptReplies, get_candidate, list_texts, read_answer
+from opro_cli.app.opened_answers import JournalReplies, get_candidate, list_texts, read_answer
 from opro_cli.app.run_settings import read_present_settings
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.core.task.example import Split
@@ -196,7 +196,7 @@ class RunsViewer:
         with self._runs.open(run) as slot:
             opened = slot.run
             candidate = get_candidate(opened.run, prompt)
-            evaluator = build_evaluator(opened.run, KeptReplies(opened))
+            evaluator = build_evaluator(opened.run, JournalReplies(opened))
             return read_answer(opened, run.name, candidate, split, question, evaluator)
 
     def read_answers(
@@ -209,7 +209,7 @@ class RunsViewer:
         run = self._runs.find(name)
         with self._runs.open(run) as slot:
             opened = slot.run
-            evaluator = build_evaluator(opened.run, KeptReplies(opened))
+            evaluator = build_evaluator(opened.run, JournalReplies(opened))
             for split, question, prompt in wanted:
                 candidate = get_candidate(opened.run, prompt)
                 yield read_answer(opened, run.name, candidate, split, question, evaluator)
@@ -264,12 +264,14 @@ class RunsViewer:
                 if each.candidate is None:
                     raise build_unscored_error(each.run)
             compared = compare_prompts(chosen)
+            known = {
+                (folder, row["id"]): row
+                for folder, run in opened.items()
+                for row in viewed.serialize_prompts(run)
+            }
             prompts = []
             for (run, _), each in zip(found, chosen, strict=True):
-                known = viewed.serialize_prompts(each.run)
-                own = next(
-                    row for row in known if each.candidate and row["id"] == each.candidate.id
-                )
+                own = known[run.folder, each.candidate.id] if each.candidate else {}
                 scale = serialize_scale(each.run.state.scale)
                 prompts.append({**own, "run": run.name, **scale, **_serialize_whole(each)})
             sentences = list(map(summarize_diff, compared.against_first))
