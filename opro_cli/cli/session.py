@@ -200,7 +200,7 @@ def open_observers(output: Output, actions: Actions | None = None) -> Iterator[l
 
 
 @dataclass(slots=True)
-class Leave:
+class LeaveKey:
     """Leaves a run or a sweep that is watched, by a key; `done` says that somebody did."""
 
     done: bool = False
@@ -212,7 +212,7 @@ class Leave:
 
 
 def make_actions(
-    folder: Path, output: Output | None = None, *, leave: Leave | None = None
+    folder: Path, output: Output | None = None, *, leave: LeaveKey | None = None
 ) -> Actions | None:
     """Return what the keys of a live view of a run do; None where there is no such view.
 

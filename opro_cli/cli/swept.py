@@ -12,7 +12,7 @@ import typer
 
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import say
-from opro_cli.cli.session import Leave
+from opro_cli.cli.session import LeaveKey
 from opro_cli.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def watch_sweep(folder: Path, *, plain: bool, as_json: bool) -> None:
     watched = WatchedSweep(folder)
     if not watched.at_work:
         say(f"{folder.name} is not at work; this is where it stands")
-    leave = Leave()
+    leave = LeaveKey()
     observer = make_sweep_observer(plain=plain, leave=leave)
     try:
         with stop_signals_to(lambda: signal.raise_signal(signal.SIGINT), ctrl_c=False):

@@ -20,7 +20,7 @@ from opro_cli.cli.options import (
     say,
 )
 from opro_cli.cli.session import (
-    Leave,
+    LeaveKey,
     format_resume_command,
     list_closing,
     make_actions,
@@ -74,7 +74,7 @@ def watch(
         return
     folder = choose_run("watch", run, last, runs_dir)
     viewing = watching.Replay(folder)
-    leave = Leave()
+    leave = LeaveKey()
     actions = None if plain else make_actions(folder, leave=leave)
     observers = [make_observer(plain=plain, clock=viewing.now, actions=actions)]
     if replay:

@@ -33,7 +33,7 @@ class SecondRound:
         grade = self.metric.grade(beginning + reply, example, prompt)
         if grade.span is None:
             return grade
-        start, end = (max(0, place - len(beginning)) for place in grade.span)
+        start, end = (max(0, at - len(beginning)) for at in grade.span)
         return replace(grade, span=(start, end) if end else None)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from opro_cli.render.html import verdict
-from opro_cli.render.html.curves import HEIGHT, Axis, choose_axis, choose_step_labels
+from opro_cli.render.html.curves import HEIGHT, Axis, choose_axis, draw_grid
 from opro_cli.render.html.diff import build_diff, is_rewritten
 from opro_cli.render.html.markup import Markup, bdi, clip, element, join, paragraphs
-from opro_cli.render.html.view import RunView, note, place, table
+from opro_cli.render.html.view import RunView, note, table
 from opro_cli.render.safe import display_prompt
 from opro_cli.reports import formats
 from opro_cli.reports.formats import format_mean
@@ -102,7 +102,7 @@ def _build_curves(views: Sequence[RunView]) -> Markup | None:
     )
     svg = element(
         "svg",
-        _draw_grid(axis, steps),
+        draw_grid(axis, steps),
         element(
             "svg",
             *lines,
@@ -135,8 +135,8 @@ def _draw_trace(
     number: int, trace: Mapping[int, float], end: int, axis: Axis, steps: int
 ) -> Markup:
     """Return the line of a run, which goes no further than its own last step, `end`."""
-    places = [(round((s + 0.5) / steps * _GRAIN, 1), axis.down(v)) for s, v in trace.items()]
-    (x, y), *others = places
+    corners = [(round((s + 0.5) / steps * _GRAIN, 1), axis.down(v)) for s, v in trace.items()]
+    (x, y), *others = corners
     path = f"M{x} {y}" + "".join(f"H{across}V{down}" for across, down in others)
     stub = 0.25 * (end == next(iter(trace)))  # a single step would be no line at all
     last = round((end + 0.5 + stub) / steps * _GRAIN, 1)
@@ -147,19 +147,6 @@ def _draw_trace(
 
 def _name_line(number: int) -> str:
     return f"run-line l{number % _LINES}"
-
-
-def _draw_grid(axis: Axis, steps: int) -> Markup:
-    marks = []
-    for score in axis.ticks:
-        y = axis.down(score)
-        marks.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="grid"))
-        marks.append(element("text", axis.name_tick(score), x=-8, y=y + 4, class_="left"))
-    for step in choose_step_labels(steps):
-        name = str(step) if step else "start"
-        x = place((step + 0.5) / steps)
-        marks.append(element("text", name, x=x, y=HEIGHT + 24, class_="below"))
-    return element("g", join(marks))
 
 
 def _build_entry(number: int, view: RunView) -> Markup:

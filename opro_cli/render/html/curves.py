@@ -130,7 +130,7 @@ def build_curve(view: RunView) -> Markup:
     best = max(dot.score for dot in [d for d in dots if d.row.whole] or dots)
     plot = element(
         "svg",
-        _draw_grid(axis, steps),
+        draw_grid(axis, steps),
         _draw_dots(view, [dot for dot in dots if not dot.is_named], axis),
         _draw_lines(dots, axis, steps),
         _draw_dots(view, [dot for dot in dots if dot.is_named], axis),
@@ -179,7 +179,8 @@ def _name_best(view: RunView) -> str:
     return "lowest" if view.scale.minimise else "highest"
 
 
-def _draw_grid(axis: Axis, steps: int) -> Markup:
+def draw_grid(axis: Axis, steps: int) -> Markup:
+    """Return the lines of the scores, and the numbers of scores and steps beside them."""
     marks = []
     for score in axis.ticks:
         y = axis.down(score)

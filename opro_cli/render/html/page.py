@@ -96,9 +96,9 @@ def _fill_page(title: str, content: Sequence[Content], data: Mapping[str, Any]) 
         "<footer></footer>": element("footer", foot),
         '<script src="view.js" defer></script>': join([frozen, element("script", Markup(script))]),
     }
-    # The page is cut at all places before any is filled: what is filled in holds any text.
-    places = "|".join(map(re.escape, parts))
-    return re.sub(places, lambda found: parts[found[0]], read_page())
+    # All parts are replaced in one pass: what is put in may hold the text of another part.
+    pattern = "|".join(map(re.escape, parts))
+    return re.sub(pattern, lambda found: parts[found[0]], read_page())
 
 
 def build_page(title: str, content: Iterable[Content], *, style: str) -> str:
