@@ -23,27 +23,21 @@ SCRIPTS = (
 
 @cache
 def read_asset(name: str) -> str:
-    """Return the text of a style sheet of this package."""
+    """Return the text of a file of this package."""
     return files("opro_cli.render.html").joinpath(name).read_text("utf-8")
 
 
-@cache
 def read_page() -> str:
     """Return the page without any content, which asks for its style and script by name."""
-    return _read("page.html")
+    return read_asset("page.html")
 
 
-@cache
 def read_style() -> str:
     """Return the style of the views, which comes after that of the report."""
-    return _read("view.css")
+    return read_asset("view.css")
 
 
 @cache
 def read_script() -> str:
     """Return the script of the page, its parts one behind the other."""
-    return "\n".join(_read(f"js/{name}.js") for name in SCRIPTS)
-
-
-def _read(path: str) -> str:
-    return files("opro_cli.viewer").joinpath(path).read_text("utf-8")
+    return "\n".join(read_asset(f"js/{name}.js") for name in SCRIPTS)

@@ -31,11 +31,11 @@ def test_the_wheel_has_every_file_that_a_page_reads(tmp_path: Path) -> None:
         assert {name: read(f"render/html/{name}") for name in ASSETS} == {
             name: read_asset(name) for name in ASSETS
         }
-        assert read("viewer/page.html") == read_page()
-        assert read("viewer/view.css") == read_style()
-        assert "\n".join(read(f"viewer/js/{name}.js") for name in SCRIPTS) == read_script()
+        assert read("render/html/page.html") == read_page()
+        assert read("render/html/view.css") == read_style()
+        assert "\n".join(read(f"render/html/js/{name}.js") for name in SCRIPTS) == read_script()
 
 
 def test_every_part_of_the_script_is_in_it() -> None:
-    parts = (ROOT / "opro_cli/viewer/js").glob("*.js")
+    parts = (ROOT / "opro_cli/render/html/js").glob("*.js")
     assert sorted(path.stem for path in parts) == sorted(SCRIPTS)
