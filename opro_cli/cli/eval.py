@@ -29,11 +29,6 @@ from opro_cli.cli.session import OVER_BUDGET, name_ceiling
 from opro_cli.cli.swept import print_transfer_of, sweep_plan
 from opro_cli.errors import Interrupted, RunFolderError, UsageError
 
-FORMULA = tuple("=+-@＝＋－＠")
-"""How a formula begins for a spreadsheet, in wide characters, too (OWASP, CSV injection)."""
-UNSEEN = "\ufeff\u200b\u2060\0"
-"""Characters that do not show, and are no white space to Python."""
-
 if TYPE_CHECKING:
     from opro_cli.app.evaluate import Cell, Dataset
     from opro_cli.reports.matrix import Matrix
@@ -296,7 +291,6 @@ def _disarm(value: object) -> object:
     if not isinstance(value, str):
         return value
     from opro_cli.render.safe import printable
+    from opro_cli.reports.formats import disarm_formula
 
-    text = printable(value) if sys.stdout.isatty() else value
-    seen = text.lstrip().lstrip(UNSEEN).lstrip()
-    return f"'{text}" if seen.startswith(FORMULA) or text[:1] in ("\t", "\r", "\n") else text
+    return disarm_formula(printable(value) if sys.stdout.isatty() else value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,21 @@ if TYPE_CHECKING:
     from opro_cli.core.scale import Scale  # too slow to import for `opro show`
 
 UNKNOWN = "unknown"
+_FORMULA = tuple("=+-@＝＋－＠")
+"""How a formula begins for a spreadsheet, in wide characters, too (OWASP, CSV injection)."""
+_UNSEEN = "\ufeff\u200b\u2060\0"
+"""Characters that do not show, and are no white space to Python."""
+_NUMBER = re.compile(r"[-+]?[0-9]+([.,][0-9]+)*", re.ASCII)
+
+
+def disarm_formula(text: str) -> str:
+    """Return a cell of a CSV file, behind an apostrophe if a spreadsheet took it for a formula.
+
+    A number with a sign, such as -5, is none.
+    """
+    seen = text.lstrip().lstrip(_UNSEEN).lstrip()
+    risky = seen.startswith(_FORMULA) or text[:1] in ("\t", "\r", "\n")
+    return f"'{text}" if risky and not _NUMBER.fullmatch(text) else text
 
 
 def read_scale(result: Mapping[str, Any]) -> Scale | None:

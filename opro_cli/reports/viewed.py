@@ -24,6 +24,7 @@ from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.core.task.example import SPLITS, Example, Message, Split
 from opro_cli.reports.answers import GradedAnswer
 from opro_cli.reports.comparison import PromptComparison, PromptDiff, SelectedPrompt
+from opro_cli.reports.formats import disarm_formula
 from opro_cli.reports.labels import build_confusion, find_labels
 from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.recorded import RecordedRun
@@ -263,8 +264,7 @@ def format_csv(answers: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _guard(value: Any) -> Any:
-    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if formula else value
+    return disarm_formula(value) if isinstance(value, str) else value
 
 
 def format_jsonl(answers: Iterable[Mapping[str, Any]]) -> str:

@@ -16,6 +16,7 @@ import pytest
 from opro_cli.cli.eval import _disarm
 from opro_cli.config.yaml_file import MOST_BYTES
 from opro_cli.files import write_atomically
+from opro_cli.reports.viewed import EXPORTED, format_csv
 from tests.store.conftest import ROOT, Said, copy_of
 
 GUARD_S = 120
@@ -167,6 +168,23 @@ def test_a_spreadsheet_gets_no_formula_in_any_guise(before: str, sign: str) -> N
     assert stream.getvalue().lstrip('"').startswith("'")
     assert _disarm(f"a{text}") == f"a{text}"
     assert _disarm(-1.5) == -1.5
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("-5", "-5"),
+        ("+1,000.5", "+1,000.5"),
+        ("-5+1", "'-5+1"),
+        ("-", "'-"),
+        ("\u200b-5", "'\u200b-5"),
+    ],
+)
+def test_a_number_with_a_sign_is_no_formula(text: str, cell: str) -> None:
+    assert _disarm(text) == cell
+    answer = {**dict.fromkeys(EXPORTED, "x"), "answer": text, "replies": [text]}
+    (row,) = csv.DictReader(io.StringIO(format_csv([answer]), newline=""))
+    assert (row["answer"], row["replies"]) == (cell, cell)
 
 
 @pytest.mark.parametrize("text", ["\ttext", "\rtext", "\ntext"])
