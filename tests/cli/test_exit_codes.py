@@ -75,9 +75,9 @@ def test_a_preflight_that_fails_fails_the_run(
             "`--no-preflight` goes on all the same; then start again: opro optimize c.yaml",
         ),
         (
-            ModelError("401: bad key", "set a good key", transient=False),
+            ModelError("401: bad key", "is it a good key?", transient=False),
             "401: bad key",
-            "hint: set a good key; then start again: opro optimize c.yaml",
+            "hint: is it a good key?; then start again: opro optimize c.yaml",
         ),
         (
             ModelError("404: no model", transient=False, about="config"),
@@ -222,7 +222,7 @@ def test_show_report_and_watch_say_why_a_run_failed(
 ) -> None:
     def failing(request: Any) -> Any:
         if len(model.requests) > 20:
-            return ModelError("401: bad key", "set a good key", transient=False)
+            return ModelError("401: bad key", "is it a good key?", transient=False)
         return say(request)
 
     model._say = failing
@@ -230,16 +230,16 @@ def test_show_report_and_watch_say_why_a_run_failed(
     run = only_run(folder)
     shown = opro("show", run.name).out
     assert "no verdict: 401: bad key" in shown
-    assert "hint: set a good key" in shown
-    failure = {"reason": "401: bad key", "hint": "set a good key"}
+    assert "hint: is it a good key?" in shown
+    failure = {"reason": "401: bad key", "hint": "is it a good key?"}
     assert opro("show", run.name, "--json").data["failure"] == failure
     watched = opro("watch", run.name, "--plain").err
     assert "failed: 401: bad key; nothing answered is lost" in watched
-    assert "hint: set a good key" in watched
+    assert "hint: is it a good key?" in watched
     assert opro("report", run.name).code == 0
     page = (run / "report.html").read_text()
     assert "The run failed: 401: bad key." in page
-    assert "Remedy: set a good key." in page
+    assert "Remedy: is it a good key?<" in page
     model._say = say
     assert opro("resume", "--last").code == 0
     assert "failure" not in opro("show", run.name, "--json").data

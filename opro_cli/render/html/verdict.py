@@ -59,6 +59,10 @@ def name_verdict(view: RunView) -> str:
     return " ".join(_WORDS.get(view.result["verdict"] or "", ("–", "No verdict")))
 
 
+def _end_sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def build_verdict(view: RunView) -> Markup:
     """Return the head of a run's report."""
     result = view.result
@@ -66,6 +70,7 @@ def build_verdict(view: RunView) -> Markup:
     spared = result.get("not_asked")
     used = format_test_use(result["test_use"]) if result.get("test_use") else ""
     hint = result.get("failure", {}).get("hint")
+    remedy = _end_sentence(f"Remedy: {hide_places(hint)}") if hint else ""
     kind = result["verdict"] or "none"
     if view.is_problem:
         kind, _, found = describe_find(result["problem"])
@@ -73,8 +78,8 @@ def build_verdict(view: RunView) -> Markup:
     return element(
         "div",
         element("p", name_verdict(view), class_="word"),
-        element("p", _capitalize(hide_places(sentence)).removesuffix("."), ".", class_="sentence"),
-        element("p", f"Remedy: {hide_places(hint)}.", class_="noise") if hint else None,
+        element("p", _end_sentence(_capitalize(hide_places(sentence))), class_="sentence"),
+        element("p", remedy, class_="noise") if remedy else None,
         _build_figures(view),
         _warn_of_leaks((result["best"] or {}).get("leaks") or ()),
         element("p", f"Noise: {format_noise(noise)}.", class_="noise") if noise else None,
