@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -170,7 +169,9 @@ def _show(matrix: Matrix, *, as_json: bool, as_csv: bool) -> None:
         print_json(matrix.to_json())
         return
     if as_csv:
-        _print_csv(matrix.to_json())
+        from opro_cli.render.tables import write_csv
+
+        write_csv(matrix.to_json(), sys.stdout)
         return
     from opro_cli.render.consoles import make_console
     from opro_cli.render.matrices import print_matrix
@@ -198,7 +199,9 @@ def _show_plan(plan: Sequence[Cell], *, as_json: bool, as_csv: bool) -> None:
         print_json(rows)
         return
     if as_csv:
-        _print_csv(rows)
+        from opro_cli.render.tables import write_csv
+
+        write_csv(rows, sys.stdout)
         return
     page = make_page(sys.stdout)
     figures = [(key, *(str(row[key]) for row in rows)) for key in ("questions", "prompts", "calls")]
@@ -273,24 +276,3 @@ def _load_dataset(name: str, split: Split, limit: int | None, runs_dir: Path) ->
     if Path(name).suffix in (".yaml", ".yml"):
         return evaluating.load_dataset(Path(name), split, limit)
     return evaluating.load_dataset_of_run(find_run(name, runs_dir), split, limit)
-
-
-def _print_csv(rows: Sequence[Mapping[str, object]]) -> None:
-    """Print rows as CSV; a text that begins like a formula is made none."""
-    writer = csv.DictWriter(
-        sys.stdout, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
-    )
-    writer.writeheader()
-    writer.writerows({name: _disarm(value) for name, value in row.items()} for row in rows)
-
-
-def _disarm(value: object) -> object:
-    """Return a value as a spreadsheet takes it: what begins like a formula as a text."""
-    if isinstance(value, list):
-        return " ".join(str(each) for each in value)
-    if not isinstance(value, str):
-        return value
-    from opro_cli.render.safe import printable
-    from opro_cli.reports.formats import disarm_formula
-
-    return disarm_formula(printable(value) if sys.stdout.isatty() else value)

@@ -6,10 +6,11 @@ Rich draws them, too (`render/consoles`), but takes longer to import than all el
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Literal, TextIO
@@ -21,6 +22,7 @@ from opro_cli.render.safe import (
     printable,
     wrap_printable,
 )
+from opro_cli.reports.formats import disarm_formula
 
 MOST_CELLS = 500
 """Terminal cells of an untrusted value."""
@@ -354,3 +356,26 @@ def format_blocks(blocks: Iterable[Block]) -> str:
                 text = f"**{text}**" if style == "strong" else text
                 lines += [f"{mark.strip() or '-'} {text}"] if mark else [text, ""]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def write_csv(rows: Sequence[Mapping[str, object]], stream: TextIO) -> None:
+    """Write rows with the names of the first one's values as a header; no cell is a formula.
+
+    Control characters are written out for a terminal alone: a file keeps the values.
+    """
+    writer = csv.DictWriter(
+        stream, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+    )
+    writer.writeheader()
+    shown = stream.isatty()
+    writer.writerows(
+        {name: _spell_cell(value, shown=shown) for name, value in row.items()} for row in rows
+    )
+
+
+def _spell_cell(value: object, *, shown: bool) -> object:
+    if isinstance(value, list):
+        return " ".join(str(each) for each in value)
+    if not isinstance(value, str):
+        return value
+    return disarm_formula(printable(value) if shown else value)
