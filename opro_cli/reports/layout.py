@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from opro_cli.core.run.layout import TEST_SHARE, count_test, lay_out
+from opro_cli.core.run.layout import TEST_SHARE, count_for_verdict, count_test, lay_out
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import Settings
+from opro_cli.core.stats.groups import find_provable_gain
 from opro_cli.core.task.example import Example, Split
 from opro_cli.reports.formats import pluralize
+
+LARGEST_GAIN = 0.5
+"""A test split that tells smaller gains is worth naming; few prompts have room for a larger one."""
 
 
 def describe_layout(
@@ -65,9 +69,15 @@ def _describe_test(state: RunState, most: int) -> list[str]:
             f"{everything - verdict:,} more, are asked only where the search leaves so many"
         ]
     affordable = int(TEST_SHARE * most / (verdict / state.sizes["test"]))
-    fewer = f", or with task.data.split.test {affordable} or fewer" if affordable else ""
+    least = find_provable_gain(affordable) if affordable else 1.0
+    fewer = ""
+    if least <= LARGEST_GAIN:
+        fewer = (
+            f", or with task.data.split.test {affordable}, which tells a gain of some "
+            f"{100 * least:.0f} points from chance"
+        )
     return [
         f"the budget buys no verdict on test, whose {state.sizes['test']:,} questions under two "
         f"prompts take {verdict:,} calls, more than {TEST_SHARE:.0%} of it: it does from "
-        f"budget.calls {round(verdict / TEST_SHARE):,} on{fewer}"
+        f"budget.calls {count_for_verdict(state):,} on{fewer}"
     ]

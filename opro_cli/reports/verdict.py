@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.deciding import name_basis
-from opro_cli.core.run.layout import affords_test, count_test
+from opro_cli.core.run.layout import TEST_SHARE, affords_test, count_for_verdict, count_test
 from opro_cli.core.run.selection import decide
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE, Scale
@@ -134,11 +134,18 @@ def describe_unasked(state: RunState) -> str:
 
 
 def describe_untested(state: RunState) -> str:
-    """Say that the budget leaves no calls for test."""
+    """Say that the budget leaves no calls for test, or never kept any."""
     cost = count_test(state, everything=False)
+    most = state.most_calls or 0
+    if cost > TEST_SHARE * most:
+        return (
+            f"the test questions under two prompts take {cost:,} calls, more than "
+            f"{TEST_SHARE:.0%} of budget.calls {most:,}, so they were not asked and no gain is "
+            f"claimed; budget.calls {count_for_verdict(state):,} buys a verdict"
+        )
     return (
-        f"budget.calls {state.most_calls:,} leaves fewer than the {cost:,} calls that the test "
-        "questions take, so no gain is claimed"
+        f"budget.calls {most:,} leaves fewer than the {cost:,} calls that the test questions "
+        "take, so no gain is claimed"
     )
 
 

@@ -79,6 +79,11 @@ def count_test(state: RunState, *, everything: bool) -> int:
     return (2 + others) * state.sizes["test"] * state.calls_per_question
 
 
+def count_for_verdict(state: RunState) -> int:
+    """Return the least budget of calls that keeps enough of them for the verdict."""
+    return math.ceil(count_test(state, everything=False) / TEST_SHARE)
+
+
 def affords_test(state: RunState, *, everything: bool) -> bool:
     """Return True if the calls left buy the verdict, or all that is asked on test beside it."""
     if not state.looks or state.most_calls is None:
