@@ -45,10 +45,18 @@ _TOKEN = re.compile(
     re.IGNORECASE | re.ASCII,  # or "ı" would be an "i"
 )
 _CUT_CLOSE = re.compile(
-    rf"(?:(?:(?:{_LEFT})|[\[【])\s?(?:{_SLASH})\s?[a-z]{{0,12}}|<\|[a-z_]{{1,20}}\|>|</s>)\s*\Z",
+    rf"(?:(?:(?:{_LEFT})|[\[【])\s?(?:{_SLASH})\s?"
+    rf"(?:[a-z]{{0,12}}|(?:ins[a-z]{{0,9}}|start|end|stop|text|prompt|output)\s?(?:{_RIGHT}|[\]】]))"
+    r"|<\|[a-z_]{1,20}\|>|</s>)\s*\Z",
     re.IGNORECASE | re.ASCII,
 )
-"""A closing tag that lacks its end, or a mark of the model's own, where the reply ends."""
+"""A closing tag that lacks its end or has another name, or a mark of the model's own, at the end
+of a reply."""
+_STRAY = re.compile(
+    rf"(?:(?:{_LEFT})\s?(?:{_SLASH})?\s?(?:ins|start)\s?(?:{_RIGHT})|\[(?:{_SLASH})?(?:ins|start)\])",
+    re.IGNORECASE | re.ASCII,
+)
+"""A tag of the request that is left at an end of a text: "<INS><Start>Think.</Start></INS>"."""
 
 _WORDS = """and or to with by in between the a an it tag tags und oder mit et ou avec par y e o con
     i z och og en met и или с і та з ve ile dan dengan va at και و به और से এবং และ ด้วย
@@ -163,6 +171,10 @@ def _list_pairs(
                 openings.append(token)
             elif name in begun:
                 pairs.append(_join(reply, begun.pop(name), token))
+            elif begun:  # "<INS>Think first.</Start>": models mix up the names
+                (*_, (other, opening)) = begun.items()
+                if re.search(r"\w", reply[opening.end() : token.start()]):
+                    pairs.append(_join(reply, begun.pop(other), token))
     if thinking:
         begun, openings = {}, []
     yield from reversed(pairs)
@@ -246,12 +258,22 @@ def _unwrap(text: str) -> str:
         for frame in _FRAMES:
             if framed := frame.fullmatch(text):
                 text = framed["inner"]
-        text = _COLON.sub("", text)
+        text = _COLON.sub("", _drop_stray(text))
         if "\n" not in text and (label := _LABEL.match(text)):
             text = text[label.end() :]
         text = _drop_marks(text)
         if text == before:
             break
+    return text.strip()
+
+
+def _drop_stray(text: str) -> str:
+    """Return a text without the tags that it begins and ends with."""
+    tags = list(_STRAY.finditer(text))
+    if tags and tags[-1].end() == len(text):
+        text = text[: tags[-1].start()]
+    if tags and not tags[0].start():
+        text = text[tags[0].end() :]
     return text.strip()
 
 
