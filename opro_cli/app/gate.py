@@ -41,6 +41,7 @@ from opro_cli.store.run_folder import read_run
 
 GATES = "gates"
 """Where gates are kept in the folder of the runs, out of the way of their names."""
+_QUESTION = "{{question}}"
 _HINT = "`opro gate` compares prompts"
 
 
@@ -118,12 +119,33 @@ def plan_gate(request: GateRequest, runs_dir: Path, note: Note | None = None) ->
     if _normalize(pair.old.text) == _normalize(pair.new.text):
         return plan
     refuse_halves((pair.old.text, pair.new.text))
+    _refuse_whole_prompts(request, pair)
     dataset = pair.load()
     _require_shares(dataset)
     cell, earlier = _make_cell(request, pair, dataset, runs_dir)
-    notes = (*pair.notes, *_note_split(request.split))
+    notes = (*pair.notes, *_note_empty(pair.new), *_note_split(request.split))
     warning = _warn_of_few(len(dataset.examples), request.margin)
     return replace(plan, dataset=dataset, cell=cell, earlier=earlier, notes=notes, warning=warning)
+
+
+def _refuse_whole_prompts(request: GateRequest, pair: _Pair) -> None:
+    """Refuse a file with what `opro prompt` prints: the frame would stand around it once more.
+
+    Raises:
+        UsageError: A file has the hole for the question, which no instruction has.
+    """
+    sides = (pair.old, pair.new)[2 - len(request.prompts) :]
+    for side in sides:
+        if _QUESTION in side.text and (len(sides) == 2 or _QUESTION not in pair.old.text):
+            raise UsageError(
+                f"{side.label}: a whole prompt, with {_QUESTION} in it; a gate asks instructions, "
+                "in the frame of the run or the config",
+                "`opro prompt RUN --instruction` prints the instruction of a run's winner alone",
+            )
+
+
+def _note_empty(new: Side) -> tuple[str, ...]:
+    return () if new.text.strip() else (f"{new.label} is empty: the questions are asked alone",)
 
 
 def _warn_of_few(rows: int, margin: float) -> str:

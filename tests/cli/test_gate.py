@@ -281,6 +281,8 @@ def uncounted_fields(reply: ChatReply) -> tuple[Any, ...]:
         (["c.yaml"], "c.yaml: nothing to compare"),
         (["c.yaml", "-p", "good.md"], "c.yaml: nothing to compare"),
         (["c.yaml", "-p", "gone.md", "-p", "bad.md"], "gone.md: cannot be read"),
+        (["c.yaml", "-p", "", "-p", "bad.md"], "an empty name, and no file"),
+        (["c.yaml", "-p", "good.md", "-p", "whole.md"], "whole.md: a whole prompt, with {{quest"),
         (["gone.yaml", "-p", "good.md", "-p", "bad.md"], "gone.yaml: cannot be read"),
         (["nothing", "-p", "good.md"], "no run"),
         (["d.yaml", "-p", "good.md", "-p", "bad.md"], "its test split is empty"),
@@ -299,6 +301,7 @@ def uncounted_fields(reply: ChatReply) -> tuple[Any, ...]:
 def test_what_cannot_be_done_is_told_before_anything_is_asked(
     opro: Opro, folder: Path, scorer: ShuffledModel, arguments: list[str], problem: str
 ) -> None:
+    (folder / "whole.md").write_text("Q: Think.\n{{question}}\n\nA:")
     (folder / "d.yaml").write_text(LARGE.replace("test: 100", "test: 0"))
     (folder / "p.yaml").write_text(
         "task: {problem: regression}\noptimizer: {model: scripted/optimizer}\n"
@@ -364,6 +367,15 @@ def test_no_line_is_wider_than_the_terminal(
     lines = said.out.splitlines()
     assert max(map(len, lines)) <= width
     assert lines[0].startswith("worse: the new prompt is worse, beyond noise, after ")
+
+
+def test_a_prompt_that_is_empty_is_asked_and_said_to_be(
+    opro: Opro, folder: Path, scorer: ShuffledModel
+) -> None:
+    (folder / "empty.md").write_text("\n")
+    said = opro(*PAIR, "empty.md", "--json")
+    assert said.data["notes"] == ["empty.md is empty: the questions are asked alone"]
+    assert said.data["calls"] == len(scorer.requests) > 0
 
 
 def test_the_questions_of_another_split_come_with_a_warning(
