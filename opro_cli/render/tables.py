@@ -222,6 +222,10 @@ def make_page(stream: TextIO) -> Page:
     return Page(stream)
 
 
+_NOTHING = ("", "–", "-")
+"""What a cell without a value holds."""
+
+
 def stack_rows(table: Table, width: int) -> Iterator[tuple[str, str]]:
     """Yield the lines of rows that have no room side by side, each with its style.
 
@@ -231,10 +235,12 @@ def stack_rows(table: Table, width: int) -> Iterator[tuple[str, str]]:
     wide = min(max(map(measure_width, titles[1:]), default=0), width // 2)
     for row in table.rows:
         cells = [" ".join(_make_printable(cell).split()) for cell in row]
+        if cells[1:] and all(cell in _NOTHING for cell in cells[1:]):
+            cells[0] += ": nothing"
         for line in wrap_printable(f"{titles[0]} {cells[0]}".strip(), width, MOST_LINES):
             yield line, "bold"
         for title, cell in zip(titles[1:], cells[1:], strict=True):
-            if cell in ("", "–", "-"):
+            if cell in _NOTHING:
                 continue
             name = printable(title, wide)
             name += " " * (wide - measure_width(name) + 2)

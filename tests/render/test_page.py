@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from opro_cli.render.safe import measure_width, printable
-from opro_cli.render.tables import Page, Table, align_rows, make_page
+from opro_cli.render.tables import Page, Table, align_rows, make_page, stack_rows
 from tests.render.test_safe import anything
 
 VARIABLES: dict[str, list[str | None]] = {
@@ -116,6 +116,12 @@ def test_a_terminal_without_room_gets_rows_as_blocks() -> None:
         "  instruction  No.",
     ]
     assert on_terminal(table, 60)[0].split() == ["step", "train", "dev", "instruction"]
+
+
+def test_a_block_without_a_value_says_so() -> None:
+    titles, rows = ("", "old score", "new score"), [("train", "50 %", "–"), ("test", "–", "")]
+    lines = [line for line, _ in stack_rows(Table.build(titles, rows), 20)]
+    assert lines == ["train", "  old score  50 %", "test: nothing"]
 
 
 def test_columns_come_closer_before_anything_is_stacked() -> None:
