@@ -182,7 +182,7 @@ def _report_diff(diff: SweepDiff) -> Iterator[Block]:
         yield Paragraph((name, f": {describe_counted(report.cells)}"), mark=mark)
     prompts = diff.before.searches_prompts or diff.after.searches_prompts
     if prompts:
-        yield Paragraph((describe_difference(diff.mean),), "strong")
+        yield Paragraph((describe_difference(diff),), "strong")
         yield from _state(describe_these_tasks(diff.mean))
     if diff.pairs:
         yield Heading(f"best {'instruction of each cell, on test' if prompts else 'values'}")

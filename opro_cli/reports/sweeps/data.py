@@ -50,7 +50,7 @@ def serialize_sweep_diff(diff: SweepDiff) -> dict[str, Any]:
         "after": diff.after.name,
         "mean_difference": {
             **_serialize_mean(diff.mean),
-            "sentence": describe_difference(diff.mean),
+            "sentence": describe_difference(diff),
         },
         "cells": [_serialize_pair(pair) for pair in diff.pairs],
         "only_before": [cell.name for cell in diff.only_before],

@@ -317,14 +317,19 @@ def describe_gain(gain: MeanOverTasks, left_out: Sequence[MeasuredCell] = ()) ->
             return "no gain can be told: scores that are no shares have no such test"
         return "no gain can be told: no finished run has test questions"
     claims = {"▲": "OPRO helps by", "▼": "OPRO does harm:", "≈": "no gain shown:"}
-    missing = count_missing(left_out)
-    if missing:
-        claims = dict.fromkeys(
-            claims, f"not finished, {pluralize(missing, 'cell')} missing: so far"
-        )
-    elif len(gain.tasks) == 1:
-        claims |= dict.fromkeys("▲▼", "one task says nothing about others:")
-    return _describe_mean(claims, gain, gain.estimate, pluralize(gain.runs, "run"))
+    limited = _limit_claims(claims, gain, left_out)
+    return _describe_mean(limited, gain, gain.estimate, pluralize(gain.runs, "run"))
+
+
+def _limit_claims(
+    claims: Mapping[str, str], over: MeanOverTasks, left_out: Sequence[MeasuredCell]
+) -> Mapping[str, str]:
+    """Return claims without those that a mean of so few tasks, or of so few cells, cannot bear."""
+    if missing := count_missing(left_out):
+        return dict.fromkeys(claims, f"not finished, {pluralize(missing, 'cell')} missing: so far")
+    if len(over.tasks) == 1:
+        return {**claims, **dict.fromkeys("▲▼", "one task says nothing about others:")}
+    return claims
 
 
 def count_missing(left_out: Sequence[MeasuredCell]) -> int:
@@ -361,8 +366,12 @@ def describe_these_tasks(over: MeanOverTasks) -> str:
     )
 
 
-def describe_difference(over: MeanOverTasks) -> str:
-    """Return one sentence on whether the second sweep is better than the first."""
+def describe_difference(diff: SweepDiff) -> str:
+    """Return one sentence on whether the second sweep is better than the first.
+
+    As of a gain, nothing is claimed while cells are missing, nor from one task.
+    """
+    over = diff.mean
     if over.estimate is None:
         return "no difference can be told: no two cells share a test question"
     claims = {
@@ -371,7 +380,8 @@ def describe_difference(over: MeanOverTasks) -> str:
         "≈": "no difference shown:",
     }
     pairs = pluralize(over.runs, "pair of cells", "pairs of cells")
-    return _describe_mean(claims, over, over.estimate, pairs)
+    limited = _limit_claims(claims, over, (*diff.before.left_out, *diff.after.left_out))
+    return _describe_mean(limited, over, over.estimate, pairs)
 
 
 def describe_counted(cells: Sequence[MeasuredCell]) -> str:

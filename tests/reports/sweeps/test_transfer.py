@@ -152,12 +152,23 @@ def test_cells_meet_by_their_values_on_the_questions_that_both_asked() -> None:
     assert [each.name for each in found.only_after] == ["more"]
     assert found.mean.estimate
     assert found.mean.estimate.mean == 0.75
-    assert "+75.0 points on average" in describe_difference(found.mean)
-    assert "over 2 tasks, 2 pairs of cells" in describe_difference(found.mean)
+    assert "+75.0 points on average" in describe_difference(found)
+    assert "over 2 tasks, 2 pairs of cells" in describe_difference(found)
     data = serialize_sweep_diff(found)
     assert data["mean_difference"]["mean"] == 0.75
     assert [row["shared"] for row in data["cells"]] == [4, 4, 0]
     assert "1 cell only in the second: <code>more</code>" in format_sweep_diff(found)
+
+
+def test_a_difference_claims_nothing_while_cells_are_missing_or_from_one_task() -> None:
+    missing = describe_difference(compared())
+    assert missing.startswith("not finished, 2 cells missing: so far +75.0 points on average")
+    alone = [
+        sweep(name, cell("a", run_of("a", after=after), seed=0))
+        for name, after in (("old", "wwww"), ("new", "rrrr"))
+    ]
+    one = describe_difference(diff_sweeps(*alone))
+    assert one.startswith("one task says nothing about others: +100.0 points on one task")
 
 
 def test_other_questions_are_not_compared() -> None:
@@ -167,7 +178,7 @@ def test_other_questions_are_not_compared() -> None:
     assert [(pair.difference, pair.why) for pair in found.pairs] == [
         (None, "no test question in common")
     ]
-    assert describe_difference(found.mean).startswith("no difference can be told")
+    assert describe_difference(found).startswith("no difference can be told")
 
 
 def test_the_keys_of_json_are_a_contract() -> None:
