@@ -37,7 +37,7 @@ from opro_cli.reports.formats import (
     describe_disagreement,
     format_count,
     format_p,
-    format_tokens_of,
+    format_shared_tokens,
     pluralize,
 )
 from opro_cli.reports.paired import AnswerPair, Flips, PairedAnswer
@@ -377,10 +377,9 @@ def _build_scores(before: Side, after: Side, by_split: Sequence[Flips]) -> Table
         rows.append(
             (split, _format_score(old, before.scale), _format_score(new, after.scale), change)
         )
-    shared = [split for split in reversed(SPLITS) if before.scores[split] and after.scores[split]]
-    tokens = [format_tokens_of({"costs": side.costs}, *shared) for side in (before, after)]
-    if shared and _NOTHING not in tokens:
-        rows.append(("tokens an answer", *tokens, ""))
+    if tokens := format_shared_tokens({"costs": before.costs}, {"costs": after.costs}):
+        on, *both = tokens
+        rows.append((f"tokens an answer, {on}", *both, ""))
     if before.run != after.run:  # what one run spent says nothing about two of its prompts
         spends = (before.spend, after.spend)
         cached = any(map(formats.format_without_cache, spends))

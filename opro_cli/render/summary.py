@@ -24,7 +24,6 @@ from opro_cli.reports.formats import (
     describe_excess,
     describe_find,
     format_test_use,
-    format_tokens_of,
     format_unmetered,
     pluralize,
 )
@@ -225,17 +224,11 @@ def _build_scores(result: Data) -> Table:
             if before and after and (split != "test" or result["status"] == "finished"):
                 change = formats.format_gain(result, split)
             rows.append((split, _format_score(before, scale), _format_score(after, scale), change))
-    if best.get("demos") or start.get("demos"):
-        rows.append(("tokens", *_format_tokens(start, best), ""))
+    demos = best.get("demos") or start.get("demos")  # examples make answers dearer
+    if demos and (tokens := formats.format_shared_tokens(start, best)):
+        on, before, after = tokens
+        rows.append(("tokens", f"{before} an answer on {on}", f"{after} an answer on {on}", ""))
     return Table.build(titles, rows, right=(3,))
-
-
-def _format_tokens(start: Data, best: Data) -> tuple[str, str]:
-    """Return the tokens of an answer under each, on a split of both: examples make it longer."""
-    costs = [each.get("costs", {}) for each in (start, best)]
-    shared = [split for split in reversed(_SPLITS) if all(split in each for each in costs)]
-    before, after = (f"{format_tokens_of(each, *shared)} an answer" for each in (start, best))
-    return before, after
 
 
 def _format_score(score: Data | None, scale: Scale | None) -> str:

@@ -372,6 +372,20 @@ def format_test_use(use: Mapping[str, Any]) -> str:
     return f"{use['rows']:,} test rows: {'; '.join(parts)}" if parts else ""
 
 
+def format_shared_tokens(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> tuple[str, str, str] | None:
+    """Return a split and the tokens of an answer under each prompt on it; None if none has both.
+
+    Questions differ in length, so that tokens on one split say nothing beside those on another.
+    """
+    for split in ("test", "dev", "train"):
+        tokens = [format_tokens_of(each, split) for each in (before, after)]
+        if "–" not in tokens:
+            return split, tokens[0], tokens[1]
+    return None
+
+
 def format_tokens_of(candidate: Mapping[str, Any], *splits: str) -> str:
     """Return the tokens of an answer, prompt and reply, on the least seen split that tells them."""
     costs = candidate.get("costs", {})
