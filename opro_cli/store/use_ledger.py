@@ -135,8 +135,9 @@ class FileTestLedger:
 
     def _find_own(self, content: LedgerContent, rows: Sequence[str]) -> Began | None:
         """Return the use that a killed session of this run has recorded and not come to use."""
-        recorded = takewhile(content.began.__contains__, self._list_ids())
-        own = max(map(content.began.__getitem__, recorded), key=lambda each: each.at, default=None)
+        # The last id, not the latest time: two uses may share a millisecond, and clocks go back.
+        recorded = tuple(takewhile(content.began.__contains__, self._list_ids()))
+        own = content.began[recorded[-1]] if recorded else None
         if own is None or own.use in content.ended or own.use in content.forgotten:
             return None
         return own if own.set == digest_set(rows) else None

@@ -59,6 +59,19 @@ def test_a_run_finds_its_own_use_again_until_it_has_ended(tmp_path: Path) -> Non
     assert draw(path) == again
 
 
+@pytest.mark.parametrize("later", [0.0, -3600.0], ids=["same millisecond", "clock set back"])
+def test_the_last_use_of_a_run_is_found_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: float
+) -> None:
+    path = tmp_path / "ledger.jsonl"
+    monkeypatch.setattr("opro_cli.store.use_ledger.time.time", lambda: 1e9)
+    ledger(path).close(draw(path).use, "improved", "answers", repeats=False)
+    monkeypatch.setattr("opro_cli.store.use_ledger.time.time", lambda: 1e9 + later)
+    again = draw(path)
+    assert again.use == "one-2"
+    assert draw(path) == again
+
+
 def test_the_end_of_a_use_is_recorded_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     use = draw(path).use
