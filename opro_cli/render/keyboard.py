@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
+import select
 import signal
 import sys
 import threading
@@ -37,6 +39,10 @@ _CHARACTERS = {"\n": "enter", "\r": "enter", "\x7f": "backspace", "\x08": "backs
 _TAKE_PASTED, _LEAVE_PASTED = b"\x1b[?2004h", b"\x1b[?2004l"
 _PASTE, _PASTED = "\x1b[200~", "\x1b[201~"
 """What a terminal sends around pasted text, once it was told to."""
+_BEGUN = re.compile(rb"\x1b(?:[\[O][0-9;]*)?\Z")
+"""The key Escape, or a sequence whose rest has not come yet."""
+_ESCAPE_WAIT = 0.05
+"""Seconds until an ESC without more is the key: what a slow line sends in two parts takes less."""
 _LONGEST = 16
 """Characters of a sequence at most."""
 
@@ -142,12 +148,21 @@ class Keyboard:
 
     def read(self) -> list[str]:
         """Wait for a key; return those that were pressed, none once there is no terminal."""
+        data = self._read_some()
+        while _BEGUN.search(data) and select.select([self._descriptor], [], [], _ESCAPE_WAIT)[0]:
+            more = self._read_some()
+            if not more:
+                break
+            data += more
+        return split_keys(self._drop_pasted(self._decoder.decode(data)))
+
+    def _read_some(self) -> bytes:
         try:
             data = os.read(self._descriptor, 4096)
         except OSError:
             data = b""
         self._gone = self._gone or not data
-        return split_keys(self._drop_pasted(self._decoder.decode(data)))
+        return data
 
     def _drop_pasted(self, text: str) -> str:
         """Return what was typed: pasted text is no keys."""

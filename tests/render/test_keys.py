@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
 import sys
 import time
+import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pyte
 import pytest
 
-from opro_cli.render.keyboard import split_keys
+from opro_cli.render.keyboard import Keyboard, split_keys
 from tests.cli.test_watch_process import environment
 from tests.render.test_live import spawn
 
@@ -242,3 +247,32 @@ def test_no_keys_are_named_where_none_are_read() -> None:
 )
 def test_keys_as_terminals_send_them(text: str, keys: list[str]) -> None:
     assert split_keys(text) == keys
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_a_mark_of_pasted_text_that_arrives_in_two_parts_is_one(
+    monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    controller, terminal = pty.openpty()
+    tty.setraw(terminal)
+    pasted = b"\x1b[200~q\x1b[201~"
+    rest = [pasted[at:]]
+    wait = select.select
+
+    def send_rest(*arguments: Any) -> Any:
+        while rest:
+            os.write(controller, rest.pop())
+        return wait(*arguments)
+
+    with os.fdopen(terminal) as stdin, os.fdopen(controller, "wb", buffering=0) as keys:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(select, "select", send_rest)
+        keyboard = Keyboard()
+        keys.write(pasted[:at])
+        read = keyboard.read()
+        if rest:  # it did not wait
+            send_rest([stdin], [], [])
+            read += keyboard.read()
+        assert read == []
+        keys.write(b"a")
+        assert keyboard.read() == ["a"]
