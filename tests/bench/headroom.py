@@ -1,6 +1,7 @@
 """Does the probe foretell what a search finds? `python -m tests.bench.headroom [SEEDS]`
 
-`--embedded` asks the embedded models instead; `--keep=FILE` goes on with what is measured there.
+`--embedded` asks the embedded models instead, `--real` small pretrained ones (headroom_real);
+`--keep=FILE` goes on with what is measured there.
 Each cell is one probe and one whole search of opro's own engine, in memory, that begins from the
 same prompt and ends in a verdict. `truth` is whether that is "improved". Simulated cells
 (tests/simulations/landscapes) have the seeds from FIRST on; some below it were used to choose the
@@ -81,7 +82,7 @@ class Cell:
     """One probe, and what its search came to.
 
     Attributes:
-        group: "with", "without", "doubtful" or "embedded".
+        group: "with", "without", "doubtful", "embedded" or "real".
         gain: Of the winner on test; None where the start prompt won.
     """
 
@@ -287,7 +288,9 @@ def print_table(cells: Sequence[Cell]) -> None:
     """Print the figures of all cells, of each group, and of each family."""
     clear = [cell for cell in cells if cell.group in ("with", "without")]
     rows = {"all": cells, "with and without headroom": clear}
-    rows |= {name: [c for c in cells if c.group == name] for name in ("doubtful", "embedded")}
+    rows |= {
+        name: [c for c in cells if c.group == name] for name in ("doubtful", "embedded", "real")
+    }
     heads = tuple(summarize(cells))
     print("| cells | " + " | ".join(heads) + " |\n|" + "---|" * (len(heads) + 1))
     for name, chosen in rows.items():
@@ -324,6 +327,14 @@ def measure(seeds: int, known: Collection[tuple[str, int]]) -> Iterator[Cell]:
         for task, twist in itertools.product(TASKS, TWISTS):
             if (f"{task}, {twist}", 0) not in known:
                 yield embedded_cell(task, twist, 0)
+        return
+    if "--real" in sys.argv[1:]:
+        from tests.bench.headroom_real import draw_cells  # needs packages of its own
+
+        for each in draw_cells(seeds, known):
+            found, drafts = probe(each.settings, each.examples, each.build_models())
+            found_by = search(each.settings, each.examples, each.build_models(), drafts)
+            yield build_cell("real", each.name, each.seed, found, *found_by)
         return
     jobs = [(f, seed) for seed in range(FIRST, FIRST + seeds) for f in FAMILIES]
     with Pool(2) as pool:
