@@ -15,7 +15,8 @@ from opro_cli.config.overrides import Override
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
-from opro_cli.core.settings.read import NameResolver, read_options, read_settings
+from opro_cli.core.settings.names import NameResolver
+from opro_cli.core.settings.read import read_options, read_settings
 from opro_cli.core.settings.settings import (
     BASELINES,
     SHORT,

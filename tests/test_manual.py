@@ -14,7 +14,8 @@ from opro_cli import wiring
 from opro_cli.app.manual import list_topics
 from opro_cli.cli.app import VERBS, _only
 from opro_cli.config.templates import write_template
-from opro_cli.core.settings.read import overlay, read_settings
+from opro_cli.core.settings.filled import overlay
+from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.settings import ScorerSettings
 from opro_cli.models.accounts import find_price
 from opro_cli.sweep.file import load_sweep

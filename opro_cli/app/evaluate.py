@@ -21,7 +21,7 @@ from opro_cli.config.file import locate_model
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.selection import sort_best_first
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain
-from opro_cli.core.settings.read import find_misplaced_models
+from opro_cli.core.settings.misfits import find_misplaced_models
 from opro_cli.core.settings.settings import (
     BudgetSettings,
     OptimizerSettings,

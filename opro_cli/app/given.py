@@ -13,8 +13,9 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.config.file import make_paths_absolute, read_plain_config
 from opro_cli.config.prompts import inline_prompts
+from opro_cli.core.settings.filled import overlay
 from opro_cli.core.settings.models import is_control
-from opro_cli.core.settings.read import find_halves, find_option_faults, overlay, read_settings
+from opro_cli.core.settings.read import find_halves, find_option_faults, read_settings
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Example
 from opro_cli.core.task.problem import decode_problem

@@ -15,7 +15,7 @@ from opro_cli.app.session import (
 )
 from opro_cli.app.startable import find_origins_of_parts, require_startable
 from opro_cli.core.settings.differences import Change, apply_changes, convert_to_plain, find_changes
-from opro_cli.core.settings.read import find_misplaced_models
+from opro_cli.core.settings.misfits import find_misplaced_models
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import fingerprint_examples
 from opro_cli.embedded.config import check_weights

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 from opro_cli import wiring
 from opro_cli.core.settings.meta_prompt import WITH_WORDS
 from opro_cli.core.settings.models import is_control
-from opro_cli.core.settings.read import PROBLEM
-from opro_cli.core.settings.settings import ASKING_NONE, DEMOS, UNUSED, Settings, is_embedded
+from opro_cli.core.settings.settings import (
+    ASKING_NONE,
+    DEMOS,
+    PROBLEM,
+    UNUSED,
+    Settings,
+    is_embedded,
+)
 from opro_cli.core.task.example import Example
 from opro_cli.embedded.tasks import KNOWN, is_known
 from opro_cli.errors import ModelError, UsageError

@@ -14,8 +14,8 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.config.yaml_file import read_yaml
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
+from opro_cli.core.settings.filled import get_section
 from opro_cli.core.settings.prompts import FILE, list_turns
-from opro_cli.core.settings.read import get_section
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.chat import ChatTemplate, RawChat, fill_instruction, parse_chat
 from opro_cli.core.task.prompt import Prompt, encode_form

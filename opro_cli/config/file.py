@@ -15,14 +15,11 @@ import yaml
 from opro_cli.config.overrides import Override, apply_overrides
 from opro_cli.config.prompts import inline_prompts, locate
 from opro_cli.config.yaml_file import STDIN, YamlFile, read_text, read_yaml
+from opro_cli.core.settings.filled import overlay
+from opro_cli.core.settings.misfits import find_misplaced_models
 from opro_cli.core.settings.models import BUNDLED_GGUF, GGUF_HUB, is_gguf
-from opro_cli.core.settings.read import (
-    NameResolver,
-    find_misplaced_models,
-    find_option_faults,
-    overlay,
-    read_settings,
-)
+from opro_cli.core.settings.names import NameResolver
+from opro_cli.core.settings.read import find_option_faults, read_settings
 from opro_cli.core.settings.readers import RUN_NAME
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import nearest

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal
 
-from opro_cli.core.settings.read import overlay
+from opro_cli.core.settings.filled import overlay
 from opro_cli.core.settings.readers import run_name
 from opro_cli.core.settings.schema import Path, Problem, key, reads, section, show, text
 from opro_cli.core.settings.settings import BudgetSettings

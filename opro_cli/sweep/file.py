@@ -10,7 +10,9 @@ from typing import Any
 from opro_cli.config.file import locate_models, read_plain_config
 from opro_cli.config.prompts import inline_prompts
 from opro_cli.config.yaml_file import YamlFile, read_yaml
-from opro_cli.core.settings.read import NameResolver, find_misplaced_models, read_settings
+from opro_cli.core.settings.misfits import find_misplaced_models
+from opro_cli.core.settings.names import NameResolver
+from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, read_section, show
 from opro_cli.core.settings.settings import BudgetSettings, Settings

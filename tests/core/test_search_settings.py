@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.settings.read import NameResolver, overlay, read_settings
+from opro_cli.core.settings.filled import overlay
+from opro_cli.core.settings.names import NameResolver
+from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.settings import PAPER_ANSWERS, OptimizerSettings
 from opro_cli.metrics.paper import PAPER_KINDS
 from tests.core.test_settings import NAMES, minimal, presets, problems, read

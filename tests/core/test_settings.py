@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from opro_cli.core.settings.differences import Change, convert_to_plain, find_changes
-from opro_cli.core.settings.read import NameResolver, read_settings
+from opro_cli.core.settings.names import NameResolver
+from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.settings import BudgetSettings, Settings
 
 

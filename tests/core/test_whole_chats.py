@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from opro_cli.core.settings.read import NameResolver, read_settings
+from opro_cli.core.settings.names import NameResolver
+from opro_cli.core.settings.read import read_settings
 from opro_cli.core.task.chat import POSITIONS, RawChat, fill_instruction, parse_chat
 from opro_cli.core.task.example import Example, Message
 from opro_cli.core.task.prompt import (

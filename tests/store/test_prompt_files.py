@@ -15,8 +15,8 @@ from opro_cli.config.file import read_plain_config
 from opro_cli.config.overrides import parse_override
 from opro_cli.config.prompts import MOST_BYTES
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
+from opro_cli.core.settings.filled import overlay
 from opro_cli.core.settings.prompts import hash_prompt
-from opro_cli.core.settings.read import overlay
 from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import ConfigError
 

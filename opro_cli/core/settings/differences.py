@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from opro_cli.core.settings.read import NameResolver, get_section
+from opro_cli.core.settings.filled import get_section
+from opro_cli.core.settings.names import NameResolver
 from opro_cli.core.settings.settings import LABELLED, MARGIN, BudgetSettings, Settings, StopSettings
 from opro_cli.errors import UsageError
 

@@ -304,6 +304,10 @@ LIST, DEMOS, PLACE = "list", "demos", "place"
 """Those that try the instructions of `search.candidates`, worked examples, and layouts."""
 ASKING_NONE = (LIST, PRUNE, DEMOS, PLACE)
 """The strategies that ask no optimizer."""
+PROBLEM = "problem"
+"""The evaluator of a task with a problem, and its strategy unless another one is named."""
+EVOLVE = "evolve"
+"""The strategy that combines prompts, by code where there is no optimizer."""
 AUTO = "auto"
 """The strategy that has others take turns, with an optimizer or without."""
 

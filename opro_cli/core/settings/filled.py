@@ -1,0 +1,149 @@
+"""What a config leaves out and its other keys decide, filled in before it is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from opro_cli.core.settings.misfits import count_parts
+from opro_cli.core.settings.names import NameResolver
+from opro_cli.core.settings.prompts import drop_replaced
+from opro_cli.core.settings.schema import Problem
+from opro_cli.core.settings.settings import LIST, PLACE, PROBLEM, PRUNE, SHORT, TaskSettings
+
+
+def get_section(config: Any, name: str) -> Mapping[str, Any]:
+    """Return a section of a config as it stands; an empty one for what is none."""
+    section = config.get(name) if isinstance(config, Mapping) else None
+    return section if isinstance(section, Mapping) else {}
+
+
+def fill_models(config: Mapping[str, Any], names: NameResolver) -> dict[str, Any]:
+    """Return a config with the defaults that depend on the name of a model."""
+
+    def fill(model: Any) -> Any:
+        name = model.get("model") if isinstance(model, Mapping) else None
+        if not isinstance(name, str):
+            return model
+        defaults = dict(names.model_defaults(name))
+        if "temperature_schedule" in model:  # which needs a temperature
+            defaults.pop("temperature", None)
+        return {**defaults, **model}
+
+    filled = dict(config)
+    filled |= {role: fill(config[role]) for role in ("scorer", "optimizer") if role in config}
+    if roles := get_section(config, "roles"):
+        filled["roles"] = {role: fill(model) for role, model in roles.items()}
+    return filled
+
+
+def fill_list(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config whose one step tries all of `search.candidates`, however long they are."""
+    search = get_section(config, "search")
+    texts = search.get("candidates")
+    if search.get("strategy") != LIST or not isinstance(texts, list):
+        return dict(config)
+    longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
+    limits = {"max_instruction_chars": max(longest, SHORT), "candidates_per_step": len(texts)}
+    filled = {"steps": 1, **limits, **search}
+    return dict(config) | {"search": filled}
+
+
+def fill_prune(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with a step for each part of its one start prompt that may be dropped."""
+    search = get_section(config, "search")
+    if search.get("strategy") != PRUNE:
+        return dict(config)
+    starts = search.get("initial_instructions")
+    start = starts[0] if isinstance(starts, list) and starts else starts
+    forms = search.get("initial_forms")
+    form = forms[0] if isinstance(forms, list) and forms else ""
+    filled = {
+        "steps": count_parts(start, form) + 1,  # the last one ends the search
+        "candidates_per_step": 1,
+        "exemplars": 0,
+        "baselines": [],
+        "noise_check": False,
+        **search,
+    }
+    return dict(config) | {"search": filled}
+
+
+def fill_place(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with steps enough for the start prompts, the best found, and the end."""
+    search = get_section(config, "search")
+    if search.get("strategy") != PLACE:
+        return dict(config)
+    return dict(config) | {"search": {"steps": 4, **search}}
+
+
+def fill_problem(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with the keys of its problem filled in, and its parameters in one section.
+
+    Keys of `task` that opro does not know are parameters.
+    """
+    task, search = dict(config["task"]), get_section(config, "search")
+    if task.get("problem") is None:
+        return dict(config)
+    known = {each.name for each in fields(TaskSettings)}
+    own = {name: task.pop(name) for name in list(task) if name not in known}
+    given = task.get("parameters", {})
+    if isinstance(given, Mapping):
+        task["parameters"] = {**given, **own}
+    task.setdefault("evaluator", PROBLEM)
+    filled = dict(config) | {"task": task}
+    if isinstance(config.get("search", {}), Mapping):
+        # Rules and comparisons that are about prompts.
+        unused = {"baselines": [], "noise_check": False, "racing": False, "exemplars": 0}
+        filled["search"] = {"strategy": PROBLEM, **unused, **search}
+    return filled
+
+
+def fill_task_preset(
+    task: Mapping[str, Any], names: NameResolver, problems: list[Problem]
+) -> dict[str, Any]:
+    """Return the preset's task with the user's own keys on top."""
+    own = dict(task)
+    name = own.pop("preset", None)
+    if name is None:
+        return own
+    try:
+        filled = names.task_preset(str(name))
+    except ValueError as error:
+        problems.append(Problem(("task", "preset"), str(error)))
+        return own
+    return overlay(filled, own)
+
+
+def fill_search_preset(
+    config: dict[str, Any], names: NameResolver, problems: list[Problem]
+) -> dict[str, Any]:
+    """Return the config with the keys of `search.preset` under the user's own."""
+    search = get_section(config, "search")
+    name, strategy = search.get("preset"), search.get("strategy")
+    if not isinstance(name, str):
+        return config  # the reader of the key refuses it
+    task_preset = get_section(config, "task").get("preset")
+    try:
+        filled = names.search_preset(
+            name,
+            task_preset if isinstance(task_preset, str) else None,
+            strategy if isinstance(strategy, str) else None,
+        )
+    except ValueError as error:
+        problems.append(Problem(("search", "preset"), str(error)))
+        return config
+    return overlay(filled, config)
+
+
+def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `below` with the keys of `above` on top, sections merged key by key."""
+    merged = drop_replaced(below, above)
+    for name, value in above.items():
+        under = merged.get(name)
+        if isinstance(under, Mapping) and isinstance(value, Mapping):
+            merged[name] = overlay(under, value)
+        else:
+            merged[name] = value
+    return merged
