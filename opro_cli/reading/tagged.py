@@ -95,6 +95,7 @@ _LAYERS = 6
 """Around a text at most."""
 _MARKS = (
     "** **", "__ __", "` `", '" "', "“ ”", "„ “", "« »", "‘ ’", "' '", "「 」", "『 』", "* *",
+    "[ ]",
 )  # fmt: skip
 _APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
 
@@ -286,4 +287,6 @@ def _drop_marks(text: str) -> str:
         rest = _APOSTROPHE.sub("", inner) if left in "'‘" else inner
         if left not in rest and right not in rest:
             return inner
-    return text
+    if text.endswith("]") and "[" not in text:
+        return text[:-1]
+    return text[1:] if text.startswith("[") and "]" not in text else text

@@ -45,6 +45,9 @@ REQUEST = (
         f"<INS> </Start> {TEXT} </INS>",
         f"<INS>{TEXT}</Instruction>",
         f"<Start>{TEXT}</End>",
+        f"<INS>{TEXT}]",
+        f"<INS>[{TEXT}]</INS>",
+        f"<INS>[{TEXT}</INS>",
         f"`<INS>{TEXT}</INS>`",
         f"`<INS>` {TEXT} `</INS>`",
         f"```xml\n<INS>\n{TEXT}\n</INS>\n```",
@@ -238,3 +241,9 @@ def test_a_draft_in_thoughts_that_a_reader_of_answers_knows_is_no_proposal(
     assert find_tagged(f"{opens}<INS>A draft.</INS>{closes} I have none.") == ""
     assert find_tagged(f"{opens}<INS>A draft.</INS>{closes}<INS>Think.</INS>") == "Think."
     assert find_tagged(f"{opens}<INS>A draft.</INS>") == ""
+
+
+def test_brackets_inside_of_a_text_stay() -> None:
+    text = "Answer in brackets [like this]"
+    assert find_tagged(f"<INS>{text}</INS>") == text
+    assert find_tagged("<INS>[A] or [B]</INS>") == "[A] or [B]"
