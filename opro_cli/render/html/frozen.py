@@ -59,12 +59,14 @@ def _describe_run(view: RunView) -> dict[str, Any]:
 
 
 def _list_prompts(view: RunView) -> list[dict[str, Any]]:
-    """Return the prompts in the order of their rows; texts beyond _TEXTS stay in the table only."""
+    """Return the prompts that are drawn; texts beyond _TEXTS stay in the table only."""
     left = _TEXTS
     counts: Counter[int] = Counter()
     prompts = []
     for row, candidate in zip(view.rows, view.run.state.candidates.values(), strict=True):
         counts[row.step] += 1
+        if row.id not in view.drawn:
+            continue
         text = candidate.instruction
         left -= 0 if row.kind else len(escape_json(text))
         prompts.append(
