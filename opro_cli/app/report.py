@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from opro_cli.app.frozen_answers import PAGE_BYTES, freeze_answers
+from opro_cli.app.open_prompts import list_whole_prompts
 from opro_cli.errors import OproError, RunFolderError, UsageError
 from opro_cli.files import write_atomically
 from opro_cli.render.html.page import render_report
@@ -56,7 +57,8 @@ def write_report(runs: Sequence[RecordedRun], page: Path) -> None:
     """
     histories = [build_history(run, read_events(Path(run.folder) / "events.jsonl")) for run in runs]
     answers = [freeze_answers(run, PAGE_BYTES // len(runs)) for run in runs]
-    _write(render_report(runs, histories, answers), page)
+    prompts = list(map(list_whole_prompts, runs))
+    _write(render_report(runs, histories, answers, prompts), page)
 
 
 def write_sweep_report(report: SweepReport, page: Path, note: Note) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from opro_cli.app.answers import build_evaluator
 from opro_cli.app.named_prompts import build_unscored_error
-from opro_cli.app.open_prompts import build_whole_prompt
+from opro_cli.app.open_prompts import build_whole_prompt, list_whole_prompts
 from opro_cli.app.open_runs import FoundRun, OpenRuns
 from opro_cli.app.opened_answers import JournalReplies, get_candidate, list_texts, read_answer
 from opro_cli.app.run_settings import read_present_settings
@@ -147,7 +147,9 @@ class RunsViewer:
                 "row": self._build_row(run, build_row(recorded, view.result)),
                 "html": slot.article,
                 "live": _describe_live(recorded, run.folder),
-                "prompts": viewed.serialize_prompts(recorded),
+                "prompts": viewed.serialize_prompts(
+                    recorded, list_whole_prompts(recorded, JournalReplies(slot.run))
+                ),
                 "splits": {s: size for s, size in recorded.state.sizes.items() if size},
                 "labels": list(closed.labels) if closed else [],
                 "answer": recorded.settings["task"].get("answer") or "",

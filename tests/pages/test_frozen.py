@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from opro_cli.app.prompt import read_prompt
 from opro_cli.app.report import report_on_runs
 from tests.pages.canned import AXE
 from tests.pages.test_views import find_faults
@@ -84,10 +85,12 @@ async def test_a_prompt_is_copied_as_it_was_sent(
         "{ window.copied.push(document.activeElement.value); return true; };"
         "Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true});"
     )
-    for number in (0, 2):
+    for number in (0, 1, 3):
         buttons = "document.querySelector('.prompt.best').querySelectorAll('button.copy')"
         await tab.evaluate(f"{buttons}[{number}].click()")
     best = (folders[-1] / "best_prompt.txt").read_text("utf-8")
     copied = await tab.evaluate("window.copied")
-    assert copied[0] == best
-    assert copied[1].startswith(f"opro prompt {folders[-1].name}@")
+    assert copied[0] == read_prompt(tmp_path / "runs", folders[-1].name).text
+    assert best in copied[0]  # among worked examples
+    assert copied[1] == best
+    assert copied[2].startswith(f"opro prompt {folders[-1].name}@")

@@ -367,9 +367,12 @@ async def test_compared_prompts_show_what_they_have_beside_their_text(
     assert "Beside their texts: 1 example / 2 examples, at Q_end." in text
     assert "= 2 + 2? → 4+ 3 + 3? → 6" in text
     assert await tab.evaluate("document.querySelectorAll('figure ol.examples li').length") == 3
-    await tab.evaluate("copy = (text) => (document.title = text)")
-    await tab.point_at("figure.best .copy", click=True)
-    assert await tab.evaluate("document.title") == "2 + 2? 4. c"
+    await tab.evaluate("copied = []; copy = (text) => copied.push(text); 0")
+    buttons = "[...document.querySelectorAll('figure.best .copy')]"
+    names = ["copy whole prompt", "copy instruction", "copy command"]
+    assert await tab.evaluate(f"{buttons}.map(each => each.textContent)") == names
+    await tab.evaluate(f"{buttons}.slice(0, 2).forEach(each => each.click())")
+    assert await tab.evaluate("copied") == ["2 + 2? 4. c", "c"]
 
 
 async def test_nothing_else_stands_below_an_error(tab: Browser, home: str, canned: Canned) -> None:
@@ -468,3 +471,22 @@ async def test_a_click_copies_the_winner_and_the_command_to_get_it(
     ]
     await tab.until(f"{buttons}[0].textContent === '✓ copied'")
     assert await tab.evaluate("document.getElementById('said').textContent") == "✓ copied"
+
+
+async def test_a_prompt_with_more_than_a_text_is_copied_whole_or_in_part(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    whole = "2 + 2? 4.\n\n{{question}}\nThink."
+    best = prompt("2.1", "Think.", id="c1", is_best=True, form={"demos": [{}]}, whole=whole)
+    html = article().replace('data-prompt="', 'data-prompt="c1" data-was="', 1)
+    canned.answers["run"] = lambda _: run_data(prompts=[best], html=html)
+    await show(tab, home, "run")
+    await tab.evaluate("copied = []; copy = (text) => copied.push(text); 0")
+    await tab.evaluate("download = (name, text) => copied.push(text)")
+    buttons = "[...document.querySelectorAll('[data-prompt=c1] button.copy')]"
+    names = ["copy whole prompt", "copy instruction", "download", "copy command"]
+    assert await tab.evaluate(f"{buttons}.map(each => each.textContent)") == names
+    await tab.evaluate(f"{buttons}.slice(0, 3).forEach(each => each.click())")
+    assert await tab.evaluate("copied") == [whole, "Think.", whole]
+    in_row = "document.querySelector('#runc0 .links button').textContent"
+    assert await tab.evaluate(in_row) == "copy instruction"

@@ -162,9 +162,9 @@ function enliven(root, texts, fetchRows = null) {
     const prompt = texts.get(card.dataset.prompt);
     if (!prompt) continue;
     const save = make("button", { type: "button", class: "copy" }, "download");
-    save.addEventListener("click", () => download(card.dataset.file || "prompt.txt", prompt.text));
+    save.addEventListener("click", () => download(card.dataset.file || "prompt.txt", prompt.whole || prompt.text));
     card.append(
-      copyButton("copy", prompt.text),
+      ...promptButtons(prompt),
       save,
       copyButton("copy command", `opro prompt ${quote(prompt.command)}`),
     );

@@ -33,7 +33,7 @@ const shortName = (prompt) => String(prompt.name || "").split("@").at(-1) || pro
 
 /** The prompts of a run by id, with the words that name them in a command. */
 function promptTexts(run, prompts) {
-  return new Map(prompts.map((prompt) => [prompt.id, { text: prompt.text, command: `${run}@${shortName(prompt)}` }]));
+  return new Map(prompts.map((prompt) => [prompt.id, { ...prompt, command: `${run}@${shortName(prompt)}` }]));
 }
 
 /** Links to answers and to a comparison in every row of the table of prompts. */
@@ -48,7 +48,7 @@ function linkRows(root, run, prompts) {
     cell.append(make("div", { class: "links" },
       link(target, null, "answers", make("span", { class: "unseen" }, ` under prompt ${name}`)),
       prompt.is_start ? null : link(pair, null, "compare with start", make("span", { class: "unseen" }, `, prompt ${name}`)),
-      prompt.text === null ? null : copyButton("copy", prompt.text)));
+      promptButtons({ ...prompt, whole: "" })));
   }
 }
 
