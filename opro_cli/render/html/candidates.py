@@ -149,8 +149,9 @@ def fold_text(text: str, limit: int) -> Markup:
         return whole
     head = text[:_FOLDED]
     words = head[: head.rfind(" ")] if " " in head[_FOLDED // 2 :] else head
-    summary = element("bdi", cut_beginning(words, 3 * _FOLDED), "…")
-    return element("details", element("summary", summary), whole)
+    beginning = element("bdi", cut_beginning(words, 3 * _FOLDED), "…")
+    summary = element("summary", beginning, element("span", "fold", class_="fold"))
+    return element("details", summary, whole, class_="folded")
 
 
 def _build_score(split: str, score: Score | None, scale: Scale) -> Markup:

@@ -321,7 +321,7 @@ def _build_cells(report: SweepReport, links: Links) -> Markup:
             for title, value in zip(titles[1:], others, strict=True)
         )
         body.append(element("tr", element("th", first, scope="row"), *values))
-    return table_box("All cells", head, body, kind="stack")
+    return table_box("Table of all cells", head, body, kind="stack")
 
 
 def _build_cell(cell: MeasuredCell, links: Links) -> Sequence[Markup | str]:

@@ -9,8 +9,10 @@ import pytest
 
 from opro_cli.render.html.sweep_page import render_sweep_report
 from opro_cli.reports.sweeps.report import build_sweep_report
+from tests.pages.canned import AXE
+from tests.pages.test_views import find_faults
 from tests.reports.html.browser import CHROMIUM, browser
-from tests.reports.html.test_sweep_page import two_tasks
+from tests.reports.html.test_sweep_page import report, two_tasks
 
 pytestmark = [
     pytest.mark.browser,
@@ -68,3 +70,26 @@ async def test_nothing_is_cut_off_and_no_name_is_broken(
         assert all(box[2] >= bottom for box in boxes)
         assert all(one[1] < other[0] for one, other in pairwise(boxes))
         assert not tab.said
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: make axe")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "narrow"])
+async def test_axe_finds_nothing(tmp_path: Path, size: tuple[int, int], scheme: str) -> None:
+    told = two_tasks()
+    links = {each.cell.name: f"{each.cell.name}/report.html" for each in told}
+    pages = {
+        "gains": render_sweep_report(build_sweep_report("grid", told), links),
+        "transfer and failures": render_sweep_report(report(["a", "b"])),
+        "one cell": render_sweep_report(build_sweep_report("grid", told[:1])),
+    }
+    found = {}
+    async with browser(tmp_path / "profile") as tab:
+        for name, text in pages.items():
+            page = tmp_path / f"{name}.html"
+            page.write_text(text, "utf-8")
+            await tab.open(page, *size, scheme)
+            opened = "document.querySelectorAll('details').forEach(each => (each.open = true))"
+            await tab.evaluate(opened)
+            found[name] = await find_faults(tab)
+    assert {name: faults for name, faults in found.items() if faults} == {}
