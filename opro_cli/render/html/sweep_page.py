@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -48,6 +49,7 @@ from opro_cli.reports.sweeps.report import (
     describe_these_tasks,
     format_cell_score,
     format_choice,
+    format_gain,
     format_matrix_cell,
     format_task_mean,
     format_test_score,
@@ -57,6 +59,14 @@ from opro_cli.reports.sweeps.report import (
 )
 from opro_cli.reports.sweeps.winners import RULE, Winner, Worth
 
+SINGLE = (
+    "Where a task has a single square, the interval of its gain stands below, with the gains of "
+    "the tasks."
+)
+OF_TASKS = (
+    "The interval of a task counts its questions as chance, and its seeds too where its runs "
+    "differ in these alone and there are other tasks."
+)
 _HEADLINES = {
     "▲": ("improved", "▲ OPRO helps"),
     "▼": ("worse", "▼ OPRO does harm"),
@@ -202,24 +212,45 @@ def link(name: str, links: Links, text: str | None = None) -> Markup:
     return element("a", shown, href=links[name], title=cut_beginning(name, 200))
 
 
+def _find_single_squares(report: SweepReport) -> dict[str, Estimate]:
+    """Return what tasks gained, by task, whose mean is that of a single square.
+
+    The page says their intervals once, with the gains of the tasks, and by one method.
+    """
+    found = {}
+    for over in report.gain.tasks:
+        squares = [each for each in report.squares if each.key.task == over.task and each.gain]
+        gain = squares[0].gain if len(squares) == 1 else None
+        if gain is not None and not over.same and math.isclose(gain.mean, over.estimate.mean):
+            # The headline has the interval of a task that is the only one.
+            found[over.task] = gain if len(report.gain.tasks) > 1 else over.estimate
+    return found
+
+
 def _build_matrix(report: SweepReport, links: Links) -> Markup:
     squares = {square.key: square for square in report.squares}
     tasks = list(dict.fromkeys(key.task for key in squares))
-    variants = list(report.by_variant)
+    variants, single = list(report.by_variant), _find_single_squares(report)
 
     def build_tile(task: str, variant: str) -> Tile:
         square = squares.get(MatrixKey(task, variant))
         gain = square.gain if square else None
         pages = _link_runs(square, links) if square else None
+        if square and gain and task in single:
+            score, _, basis = format_matrix_cell(square)
+            return _build_tile((score, format_gain(single[task]), basis), single[task], pages)
         return _build_tile(format_matrix_cell(square), gain, pages)
 
     means = [
         _build_tile(format_task_mean(over), over.estimate) for over in report.by_variant.values()
     ]
     rows = [(task, [build_tile(task, variant) for variant in variants]) for task in tasks]
-    tiles = build_heat_map("Test scores by task and variant", variants, rows, ("mean gain", means))
+    foot = ("mean gain", means) if len(variants) > 1 else None  # else that of all tasks, below
+    tiles = build_heat_map("Test scores by task and variant", variants, rows, foot)
     line = "Test score of the chosen instruction, and its gain, with 95 % intervals."
-    return join([fold(line, READ), build_tint_key(), tiles])
+    if single:
+        line = "Test score of the chosen instruction with its 95 % interval, and its gain."
+    return join([fold(line, READ, *([SINGLE] if single else [])), build_tint_key(), tiles])
 
 
 def _build_tile(lines: Sequence[str], gain: Estimate | None, links: Markup | None = None) -> Tile:
@@ -261,7 +292,8 @@ def _build_winner(winner: Winner, links: Links, limit: int) -> Iterator[Markup]:
         yield element("p", text)
     scores = format_test_score(winner.start, scale), format_test_score(winner.test, scale)
     gain = element("b", format_winner_gain(winner))
-    yield element("p", "test ", scores[0], " → ", scores[1], " ", gain, class_="worth")
+    alone = "this run alone: " if winner.gain is not None and winner.chosen_among > 1 else ""
+    yield element("p", "test ", scores[0], " → ", scores[1], f" {alone}", gain, class_="worth")
     star = " ★" if winner.is_first else ""
     parts = [
         join([bdi(winner.task), star]),
@@ -351,15 +383,23 @@ def _build_gain(report: SweepReport) -> Markup | None:
     over = report.gain
     if over.estimate is None:
         return None
+    single = _find_single_squares(report)
     rows = [
-        GainRow(task.name, _count_runs(task.runs, task.questions), task.estimate)
+        GainRow(
+            task.name,
+            _count_runs(task.runs, task.questions),
+            single.get(task.task, task.estimate),
+        )
         for task in over.tasks
     ]
     if over.these is not None:
         rows.append(GainRow("these tasks alone", "over their questions", over.these, whole=True))
         rows.append(GainRow("tasks like these", "over tasks", over.estimate, whole=True))
     return join(
-        [fold("Gain on test questions, with 95 % intervals.", INTERVAL), build_forest(rows)]
+        [
+            fold("Gain on test questions, with 95 % intervals.", INTERVAL, OF_TASKS),
+            build_forest(rows),
+        ]
     )
 
 
