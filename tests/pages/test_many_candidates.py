@@ -79,7 +79,7 @@ class TestInABrowser:
         name = await self.open(tab, page)
         assert await tab.evaluate(ROWS) == MOST_ROWS + 1
         said = await tab.evaluate(f"{LEFT_OUT}.textContent")
-        assert said.startswith(f"Drawn here are {MOST_ROWS + 1}: the best on train")
+        assert said.startswith(f"Drawn here are {MOST_ROWS + 1} of 321: the best on train")
         assert "opro view" not in said
         assert await tab.evaluate("document.querySelector('.unfold').textContent") == "show all 321"
         await tab.point_at(".unfold", click=True)
@@ -108,6 +108,15 @@ class TestInABrowser:
         await tab.until(f"{SHOWN} === {TOTAL}")
         assert await tab.evaluate(second) == "runc193"
 
+    async def test_all_are_printed_by_the_key(self, tab: Browser, page: Page) -> None:
+        await self.open(tab, page)
+        await tab.evaluate("window.printed = 0; window.print = () => (window.printed += 1); 0")
+        key = "{key: 'p', ctrlKey: true, cancelable: true}"
+        await tab.evaluate(f"dispatchEvent(new KeyboardEvent('keydown', {key}))")
+        await tab.until("window.printed === 1")
+        await tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert await tab.evaluate(SHOWN) == TOTAL
+
     async def test_an_address_leads_to_a_row_that_was_not_drawn(
         self, tab: Browser, page: Page
     ) -> None:
@@ -122,9 +131,7 @@ class TestInABrowser:
         )
         await tab.open(file, 1280, 900)
         assert await tab.evaluate(ROWS) == MOST_ROWS + 1
-        assert (await tab.evaluate(f"{LEFT_OUT}.textContent")).endswith(
-            "`opro view` shows all 321."
-        )
+        assert (await tab.evaluate(f"{LEFT_OUT}.textContent")).endswith("`opro view` shows all.")
         words = await tab.evaluate("document.querySelector('.unfold').textContent")
         assert words == f"show these {MOST_ROWS + 1}"
         await tab.point_at(".unfold", click=True)

@@ -86,9 +86,9 @@ def _describe_rest(view: RunView) -> Markup | None:
         return None
     return element(
         "p",
-        f"Drawn here are {drawn:,}: the best on train, the initial ones, and the {view.best_name} "
-        "with what it was made from. ",
-        element("span", f"`opro view` shows all {total:,}.", class_="elsewhere"),
+        f"Drawn here are {drawn:,} of {total:,}: the best on train, the initial ones, and the "
+        f"{view.best_name} with what it was made from. ",
+        element("span", "`opro view` shows all.", class_="elsewhere"),
         class_="note left-out",
         data_total=total,
     )

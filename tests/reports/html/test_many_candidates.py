@@ -65,8 +65,8 @@ def test_what_is_left_out_is_said_and_counted(few: None) -> None:
     section = page.one("section", id="r1-candidates").text
     assert "31 instructions." in section
     assert (
-        "Drawn here are 6: the best on train, the initial ones, and the winner with what it "
-        "was made from. `opro view` shows all 31."
+        "Drawn here are 6 of 31: the best on train, the initial ones, and the winner with what it "
+        "was made from. `opro view` shows all."
     ) in section
     curve = page.one("section", id="r1-curve")
     assert "The 25 faint dots stand for those that the table leaves out." in curve.text

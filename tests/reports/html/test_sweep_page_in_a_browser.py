@@ -93,3 +93,22 @@ async def test_axe_finds_nothing(tmp_path: Path, size: tuple[int, int], scheme: 
             await tab.evaluate(opened)
             found[name] = await find_faults(tab)
     assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+HIDDEN = """
+[...document.querySelectorAll('details > *, .winners .text')]
+  .filter(each => !each.checkVisibility({contentVisibilityAuto: true})
+    || !each.getBoundingClientRect().height || each.scrollHeight > each.clientHeight + 2)
+  .filter(each => each.tagName !== "SUMMARY").map(each => each.textContent.slice(0, 60))
+"""
+
+
+async def test_paper_has_what_is_folded_on_a_screen(tmp_path: Path) -> None:
+    """The page has no script that would unfold it."""
+    page = tmp_path / "sweep.html"
+    page.write_text(render_sweep_report(build_sweep_report("grid", two_tasks())), "utf-8")
+    async with browser(tmp_path / "profile") as tab:
+        await tab.open(page, 1280, 900)
+        assert len(await tab.evaluate(HIDDEN)) > 3
+        await tab.call("Emulation.setEmulatedMedia", media="print")
+        assert await tab.evaluate(HIDDEN) == []

@@ -88,10 +88,13 @@ function runView({ run }) {
     return [...table.rows];
   }
 
+  async function completeAll() {
+    for (const table of article.querySelectorAll("table.candidates")) await completions.get(table)();
+  }
+
   /** Show a part of the report, which may be a row that is not drawn yet. */
   async function find(id) {
-    const tables = byId(id) ? [] : article.querySelectorAll("table.candidates");
-    for (const table of tables) await completions.get(table)();
+    if (!byId(id)) await completeAll();
     goTo(id);
   }
 
@@ -121,6 +124,8 @@ function runView({ run }) {
       }
       if (moved && here.asked.at) await find(here.asked.at);
     },
+    /** Have the rows that are left out, so that paper has them. */
+    prepare: completeAll,
     keys: { a: () => (location.hash = writeAddress({ view: "answers", run })) },
   };
 }
