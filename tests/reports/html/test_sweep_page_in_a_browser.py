@@ -51,8 +51,7 @@ async def test_nothing_is_cut_off_and_no_name_is_broken(
 ) -> None:
     told = two_tasks()
     page = tmp_path / "sweep.html"
-    links = {each.cell.name: f"{each.cell.name}/report.html" for each in told}
-    page.write_text(render_sweep_report(build_sweep_report("grid", told), links), "utf-8")
+    page.write_text(render_sweep_report(build_sweep_report("grid", told)), "utf-8")
     async with browser(tmp_path / "profile") as tab:
         await tab.open(page, *size)
         root = "document.documentElement"
@@ -77,9 +76,8 @@ async def test_nothing_is_cut_off_and_no_name_is_broken(
 @pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "narrow"])
 async def test_axe_finds_nothing(tmp_path: Path, size: tuple[int, int], scheme: str) -> None:
     told = two_tasks()
-    links = {each.cell.name: f"{each.cell.name}/report.html" for each in told}
     pages = {
-        "gains": render_sweep_report(build_sweep_report("grid", told), links),
+        "gains": render_sweep_report(build_sweep_report("grid", told)),
         "transfer and failures": render_sweep_report(report(["a", "b"])),
         "one cell": render_sweep_report(build_sweep_report("grid", told[:1])),
     }
