@@ -490,3 +490,47 @@ async def test_a_prompt_with_more_than_a_text_is_copied_whole_or_in_part(
     assert await tab.evaluate("copied") == [whole, "Think.", whole]
     in_row = "document.querySelector('#runc0 .links button').textContent"
     assert await tab.evaluate(in_row) == "copy instruction"
+
+
+@SIZES
+async def test_a_row_of_the_list_hides_nothing(
+    tab: Browser, home: str, canned: Canned, size: tuple[int, int]
+) -> None:
+    runs = [row("sums-1", best={"split": "test", "mean": 1.0, "interval": [0.9, 1.0]}), row("b")]
+    canned.answers["runs"] = lambda _: {"runs": runs, "sweeps": [], "unread": []}
+    await show(tab, home, "runs", size)
+    cells = "[...document.querySelectorAll('[data-run=\"sums-1\"] > *')]"
+    hidden = f"{cells}.filter(e => !e.checkVisibility()).map(e => e.className)"
+    assert await tab.evaluate(hidden) == []
+    # Two lines of text at most, the score and its interval.
+    tall = "document.querySelector('td.c-best').getBoundingClientRect().height"
+    assert await tab.evaluate(tall) < 60
+    if size == NARROW:  # where no heading stands above a figure
+        names = {"gain": "gain", "best": "best", "usd": "cost"}
+        for key, name in names.items():
+            style = f"getComputedStyle(document.querySelector('td.c-{key}'), '::before').content"
+            assert name in await tab.evaluate(style)
+
+
+async def test_a_cell_does_not_repeat_the_name_of_its_sweep(tab: Browser, home: str) -> None:
+    await show(tab, home, "#/?open=grid")
+    await tab.until("document.querySelector('tr.swept a')")
+    links = "[...document.querySelectorAll('tr.swept a.open')]"
+    assert await tab.evaluate(f"{links}.map(e => [e.textContent, e.title])") == [
+        ["a", "grid/a"],
+        ["b", "grid/b"],
+    ]
+    assert await tab.evaluate(f"{links}[0].getAttribute('href')") == "#/run/grid%2Fa"
+
+
+@SIZES
+async def test_what_closes_an_answer_stands_beside_its_name(
+    tab: Browser, home: str, size: tuple[int, int]
+) -> None:
+    await show(tab, home, "answer", size)
+    tops = (
+        "['.answer h2', '.answer .close']"
+        ".map(e => document.querySelector(e).getBoundingClientRect().top)"
+    )
+    title, close = await tab.evaluate(tops)
+    assert abs(title - close) < 12

@@ -226,7 +226,8 @@ def _build_matrix(report: SweepReport) -> Markup:
     ]
     rows = [(task, [build_tile(task, variant) for variant in variants]) for task in tasks]
     foot = ("mean gain", means) if len(variants) > 1 else None  # else that of all tasks, below
-    tiles = build_heat_map("Test scores by task and variant", variants, rows, foot)
+    titles = variants if len(variants) > 1 else ["test score and gain"]
+    tiles = build_heat_map("Test scores by task and variant", titles, rows, foot)
     line = "Test score of the chosen instruction, and its gain, with 95 % intervals."
     if single:
         line = "Test score of the chosen instruction with its 95 % interval, and its gain."
@@ -262,8 +263,9 @@ def _build_winner(winner: Winner, limit: int) -> Iterator[Markup]:
         yield element("p", text)
     scores = format_test_score(winner.start, scale), format_test_score(winner.test, scale)
     gain = element("b", format_winner_gain(winner))
-    alone = "this run alone: " if winner.gain is not None and winner.chosen_among > 1 else ""
-    yield element("p", "test ", scores[0], " → ", scores[1], f" {alone}", gain, class_="worth")
+    alone = winner.gain is not None and winner.chosen_among > 1
+    of = "test, this run alone: " if alone else "test "
+    yield element("p", of, scores[0], " → ", scores[1], " ", gain, class_="worth")
     star = " ★" if winner.is_first else ""
     parts = [
         join([bdi(winner.task), star]),

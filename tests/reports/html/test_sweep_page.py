@@ -255,6 +255,16 @@ def test_one_task_has_the_interval_of_its_headline() -> None:
 def test_the_gain_of_a_winner_is_that_of_its_run_alone() -> None:
     tree = parsed(render_sweep_report(build_sweep_report("grid", two_seeds())))
     worth = tree.one("ul", class_="winners").all("p", class_="worth")[0]
-    assert worth.text.endswith(" this run alone: ▲ +80.0 [+30.0 to +94.3]")
+    assert worth.text.startswith("test, this run alone: 0.0 % ")
+    assert worth.text.endswith(" ▲ +80.0 [+30.0 to +94.3]")
     single = parsed(render_sweep_report(build_sweep_report("grid", two_tasks())))
     assert "this run alone" not in single.text
+
+
+def test_a_single_column_is_named_by_what_stands_in_it() -> None:
+    """ "base" means something beside other variants only."""
+    matrix = parsed(render_sweep_report(build_sweep_report("grid", two_seeds())))
+    titles = [th.text for th in matrix.one("section", id="matrix").one("thead").all("th")]
+    assert titles == ["test score and gain"]
+    several = parsed(render_sweep_report(build_sweep_report("grid", two_seeds(0.5, 1.0))))
+    assert len(several.one("section", id="matrix").one("thead").all("th")) == 2

@@ -12,7 +12,7 @@ from opro_cli.reports.sweeps.report import build_sweep_report
 from tests.pages.canned import AXE
 from tests.pages.test_views import find_faults
 from tests.reports.html.browser import CHROMIUM, browser
-from tests.reports.html.test_sweep_page import report, two_tasks
+from tests.reports.html.test_sweep_page import report, two_seeds, two_tasks
 
 pytestmark = [
     pytest.mark.browser,
@@ -41,7 +41,7 @@ ROWS = (
 )
 LABELS = """
 [...document.querySelectorAll('.forest text')].map(text => text.getBoundingClientRect())
-  .map(box => [box.left, box.right, box.top])
+  .filter(box => box.width).map(box => [box.left, box.right, box.top])
 """
 
 
@@ -49,9 +49,8 @@ LABELS = """
 async def test_nothing_is_cut_off_and_no_name_is_broken(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    told = two_tasks()
     page = tmp_path / "sweep.html"
-    page.write_text(render_sweep_report(build_sweep_report("grid", told)), "utf-8")
+    page.write_text(render_sweep_report(build_sweep_report("grid", two_tasks())), "utf-8")
     async with browser(tmp_path / "profile") as tab:
         await tab.open(page, *size)
         root = "document.documentElement"
@@ -110,3 +109,15 @@ async def test_paper_has_what_is_folded_on_a_screen(tmp_path: Path) -> None:
         assert len(await tab.evaluate(HIDDEN)) > 3
         await tab.call("Emulation.setEmulatedMedia", media="print")
         assert await tab.evaluate(HIDDEN) == []
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "narrow"])
+async def test_the_labels_of_an_axis_do_not_overlap(tmp_path: Path, size: tuple[int, int]) -> None:
+    """From 0 to 100 there are six."""
+    page = tmp_path / "sweep.html"
+    page.write_text(render_sweep_report(build_sweep_report("grid", two_seeds()[:2])), "utf-8")
+    async with browser(tmp_path / "profile") as tab:
+        await tab.open(page, *size)
+        boxes = await tab.evaluate(LABELS)
+        assert len(boxes) == (6 if size[0] > 500 else 3)
+        assert all(one[1] + 3 < other[0] for one, other in pairwise(boxes))
