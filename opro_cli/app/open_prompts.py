@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,35 +11,61 @@ from typing import Any
 from opro_cli.app.run_settings import read_recorded_settings
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.replies import KeptReplies
+from opro_cli.core.run.selection import find_baseline, find_winner
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.chat import ESCAPED
 from opro_cli.core.task.example import Example, Message, Split
 from opro_cli.core.task.prompt import GOLD, Content, Demo, Prompt, build_messages
+from opro_cli.errors import OproError
 from opro_cli.evaluators import choose_form, show_demo
 from opro_cli.reports.prompts import WholePrompt, serialize_form
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store.journal import read_numbered_events
 
+Replies = Mapping[tuple[str, Split, int], str]
+"""Train replies by candidate, split and question."""
 
-def build_whole_prompt(run: RecordedRun, candidate: Candidate) -> WholePrompt:
-    """Return a prompt of a run as a model gets it, with its holes open."""
+
+def build_whole_prompt(
+    run: RecordedRun, candidate: Candidate, replies: Replies | None = None
+) -> WholePrompt:
+    """Return a prompt of a run as a model gets it, with its holes open.
+
+    Args:
+        run: Of the prompt.
+        candidate: The prompt.
+        replies: That it may show; None to read them from the journal where it shows any.
+    """
     settings = read_recorded_settings(Path(run.folder))
     messages: tuple[Message, ...] = ()
     if settings.task.problem is None and settings.task.evaluator == "model":
-        messages = build_open_messages(run, candidate.content, settings)
+        messages = build_open_messages(run, candidate.content, settings, replies)
     form = serialize_form(candidate)
     return WholePrompt(run.name, candidate.step, candidate.instruction, messages, form)
 
 
+def list_whole_prompts(run: RecordedRun, replies: Replies | None = None) -> dict[str, str]:
+    """Return start prompt and winner as a model gets them, by id, where they are more than a text.
+
+    One that cannot be built any more is left out.
+    """
+    texts = {}
+    for candidate in (find_baseline(run.state), find_winner(run.state)):
+        if candidate is not None and candidate.form:
+            with suppress(OproError, OSError):
+                texts[candidate.id] = build_whole_prompt(run, candidate, replies).text
+    return texts
+
+
 def build_open_messages(
-    run: RecordedRun, content: Content, settings: Settings
+    run: RecordedRun, content: Content, settings: Settings, replies: Replies | None = None
 ) -> tuple[Message, ...]:
     """Return the chat of a content, in which a hole for a part of a row stays as it is."""
     form = settings.task.format
     shown = content.demos if isinstance(content, Prompt) else ()
-    replies: dict[tuple[str, Split, int], str] = {}
-    if any(demo.shown != GOLD for demo in shown):
-        replies = read_train_replies(Path(run.folder))
+    if replies is None:
+        shows_any = any(demo.shown != GOLD for demo in shown)
+        replies = read_train_replies(Path(run.folder)) if shows_any else {}
     show = partial(_show_escaped, examples=run.examples["train"], replies=replies)
     fields = {name: f"{{{{{name}}}}}" for name in form.template.fields}
     row = Example("{{question}}", "", "", fields=fields)

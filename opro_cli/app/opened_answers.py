@@ -87,10 +87,10 @@ class JournalReplies(Mapping[tuple[str, Split, int], str]):
     """The replies in a journal by candidate, split and question, read when they are asked for."""
 
     def __init__(self, opened: OpenedRun) -> None:
-        self._index = opened.index
+        self._opened = opened
 
     def __getitem__(self, key: tuple[str, Split, int]) -> str:
-        for event in self._index.read_events(*key):
+        for event in self._opened.index.read_events(*key):
             if isinstance(event, Answered):
                 return event.text
         raise KeyError(key)

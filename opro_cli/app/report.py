@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from opro_cli.app.frozen_answers import PAGE_BYTES, freeze_answers
+from opro_cli.app.open_prompts import list_whole_prompts
 from opro_cli.errors import OproError, RunFolderError, UsageError
 from opro_cli.files import write_atomically
 from opro_cli.render.html.page import render_report
@@ -56,23 +55,25 @@ def write_report(runs: Sequence[RecordedRun], page: Path) -> None:
     """
     histories = [build_history(run, read_events(Path(run.folder) / "events.jsonl")) for run in runs]
     answers = [freeze_answers(run, PAGE_BYTES // len(runs)) for run in runs]
-    _write(render_report(runs, histories, answers), page)
+    prompts = list(map(list_whole_prompts, runs))
+    _write(render_report(runs, histories, answers, prompts), page)
 
 
 def write_sweep_report(report: SweepReport, page: Path, note: Note) -> None:
-    """Write the page about a sweep, and the pages about its cells that it links.
+    """Write the page about a sweep, and those about its cells.
+
+    It links none of them: whoever gets it sent has no other file.
 
     Args:
         report: On the sweep.
         page: About it.
-        note: Gets which page of a cell could not be written; the sweep's has no link to it.
+        note: Gets which page of a cell could not be written.
 
     Raises:
         RunFolderError: The page about the sweep cannot be written.
     """
     from opro_cli.render.html.sweep_page import render_sweep_report  # a run has no need of it
 
-    links: dict[str, str] = {}
     for cell in report.cells:
         if cell.run is None:
             continue
@@ -81,15 +82,7 @@ def write_sweep_report(report: SweepReport, page: Path, note: Note) -> None:
             write_report([cell.run], own)
         except OproError as error:
             note(f"{cell.name} has no page: {error.message}")
-            continue
-        links[cell.name] = _find_address(own, page.parent)
-    _write(render_sweep_report(report, links), page)
-
-
-def _find_address(page: Path, folder: Path) -> str:
-    """Return the address of a page from another one in a folder: both may be moved together."""
-    parts = Path(os.path.relpath(page.resolve(), folder.resolve())).parts
-    return "/".join(quote(os.fsencode(part), safe="") for part in parts)
+    _write(render_sweep_report(report), page)
 
 
 def _is_own(page: Path) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from opro_cli.app.answers import build_evaluator
 from opro_cli.app.named_prompts import build_unscored_error
-from opro_cli.app.open_prompts import build_whole_prompt
+from opro_cli.app.open_prompts import build_whole_prompt, list_whole_prompts
 from opro_cli.app.open_runs import FoundRun, OpenRuns
 from opro_cli.app.opened_answers import JournalReplies, get_candidate, list_texts, read_answer
 from opro_cli.app.run_settings import read_present_settings
@@ -24,6 +24,7 @@ from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.core.task.example import Split
 from opro_cli.errors import OproError, UsageError
 from opro_cli.render.diff import summarize_diff, warn_of_seen
+from opro_cli.render.html.candidates import build_all_rows
 from opro_cli.render.html.page import build_article
 from opro_cli.render.html.view import build_view
 from opro_cli.render.safe import describe_form
@@ -37,6 +38,8 @@ from opro_cli.store.opened_run import Stamps, stamp_run
 from opro_cli.store.summary import build_row, read_run_summary
 from opro_cli.store.sweep_folder import read_sweep
 
+_KEY = "run"
+"""With which the anchors of a report begin."""
 _REST = 20.0
 """Times as long as a report takes to build, it is shown before it is built again."""
 MOST_SEARCHED = 24
@@ -134,7 +137,7 @@ class RunsViewer:
         with self._runs.open(run) as slot:
             recorded = slot.run.run
             began = time.monotonic()
-            view = build_view(recorded, "run", slot.run.history)
+            view = build_view(recorded, _KEY, slot.run.history)
             is_due = recorded.status != "running" or began >= slot.next_article
             if slot.article_stamps != slot.stamps and is_due:
                 slot.article, slot.article_stamps = build_article(view), slot.stamps
@@ -144,12 +147,20 @@ class RunsViewer:
                 "row": self._build_row(run, build_row(recorded, view.result)),
                 "html": slot.article,
                 "live": _describe_live(recorded, run.folder),
-                "prompts": viewed.serialize_prompts(recorded),
+                "prompts": viewed.serialize_prompts(
+                    recorded, list_whole_prompts(recorded, JournalReplies(slot.run))
+                ),
                 "splits": {s: size for s, size in recorded.state.sizes.items() if size},
                 "labels": list(closed.labels) if closed else [],
                 "answer": recorded.settings["task"].get("answer") or "",
                 **serialize_scale(recorded.state.scale),
             }
+
+    def list_rows(self, name: str) -> dict[str, str]:
+        """Return the rows of all candidates, of a report that draws only some."""
+        with self._runs.open(self._runs.find(name)) as slot:
+            view = build_view(slot.run.run, _KEY, slot.run.history)
+            return {"html": build_all_rows(view)}
 
     def build_grid(self, name: str, split: Split) -> dict[str, Any]:
         """Return a letter for each question of a split under each prompt."""

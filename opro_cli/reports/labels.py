@@ -193,33 +193,37 @@ def build_confusion(
 def qualify(verdict: Verdict, best: Candidate | None, closed: ClosedSet | None) -> Verdict:
     """Put before the sentence of a verdict what a reader could be fooled about.
 
-    The verdict keeps its word: better than the start prompt is what it says, and a start prompt
-    may be worse than no prompt at all.
+    The verdict keeps its word, and the sentence says what it means: better than the start prompt,
+    which may be worse than no prompt at all.
     """
     if best is None or closed is None:
         return verdict
-    warnings = []
+    is_better = verdict.outcome == "improved"
+    rival = _describe_rival(best, closed) if is_better else ""
+    warnings = [rival] if rival else []
     if one := find_one_answer(best, closed):
-        readable = f"{one.times} of the winner's {one.of} readable answers on {one.split}"
+        whose = "its" if rival else "the winner's"
+        readable = f"{one.times} of {whose} {one.of} readable answers on {one.split}"
         warnings.append(f"{readable} are {quote(one.answer)}")
-    if verdict.outcome == "improved" and (rival := _describe_rival(best, closed)):
-        warnings.append(f"{'it' if warnings else 'the winner'} {rival}")
     if not warnings:
         return verdict
-    return replace(verdict, sentence=f"{', and '.join(warnings)}; {verdict.sentence}")
+    words = ", and ".join(warnings)
+    if is_better:  # so that nobody takes the warning for a contradiction
+        return replace(
+            verdict, sentence=f"better than the start prompt, but {words}: {verdict.sentence}"
+        )
+    return replace(verdict, sentence=f"{words}; {verdict.sentence}")
 
 
 def _describe_rival(best: Candidate, closed: ClosedSet) -> str:
-    """Say that the winner does not beat a constant answer on test; "" where it does."""
+    """Say that the winner is not better than a constant answer on test; "" where it is."""
     label = find_majority(closed)
     compared = compare_candidates(answer_always(label, closed, best), best)
     if compared is None or (compared.difference > 0 and compared.p_value < ALPHA):
         return ""
     score = format_percent(compared.before)
     always = f"always answering {quote(label)} ({score})"
-    if compared.difference > 0:
-        return f"cannot be told apart from {always}"
-    return f"does no better than {always}"
+    return f"{'not measurably' if compared.difference > 0 else 'no'} better than {always}"
 
 
 def quote(label: str) -> str:

@@ -80,15 +80,24 @@ def _orient_score(score: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
     return {"mean": scale.orient(score["mean"]), "interval": ends}
 
 
-def serialize_prompts(run: RecordedRun) -> list[dict[str, Any]]:
-    """Return all prompts of a run: its candidates as they joined, then its baselines."""
+def serialize_prompts(
+    run: RecordedRun, whole: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Return all prompts of a run: its candidates as they joined, then its baselines.
+
+    Args:
+        run: The run.
+        whole: Of some prompts by id, all of it as a model gets it.
+    """
     state = run.state
     start, best = find_baseline(state), find_winner(state)
     counts: dict[int, int] = {}
     rows = []
     for candidate in state.candidates.values():
         number = counts[candidate.step] = counts.get(candidate.step, 0) + 1
-        own = {"is_start": candidate is start, "is_best": candidate is best}
+        own: dict[str, Any] = {"is_start": candidate is start, "is_best": candidate is best}
+        if whole and candidate.id in whole:
+            own["whole"] = whole[candidate.id]
         rows.append({**serialize_prompt(candidate, state, f"{candidate.step}.{number}"), **own})
     for number, candidate in enumerate(state.baselines.values(), start=1):
         if candidate.id not in state.candidates and candidate.is_asked:

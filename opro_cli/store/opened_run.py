@@ -61,12 +61,11 @@ def open_run(folder: Path) -> OpenedRun:
 class OpenedRun:
     """A run with the index of its answers.
 
-    What a snapshot covers is indexed without its texts; what comes behind it is decoded once, for
-    the state and the index.
+    Of a long journal with a snapshot the index is made when it is first asked for, without texts:
+    the report needs none. What is read later is decoded once, for the state and the index.
 
     Attributes:
         run: As of the last `refresh`.
-        index: Of the answers in its journal.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -76,18 +75,35 @@ class OpenedRun:
         self._inode = self._journal.stat().st_ino if self._journal.is_file() else 0
         state, prefix = load_snapshot(folder, run.identity, run.state)
         self.run: RecordedRun = replace(run, state=state)
-        self.index = AnswerIndex(self._journal, state.sizes, state.scale)
+        self._index = AnswerIndex(self._journal, state.sizes, state.scale)
+        self._unindexed: list[tuple[Event, int]] | None = None
         self._history = HistoryBuilder(self.run) if prefix.size <= _MUCH else None
         if self._history is None:
-            self.index.scan(prefix.size)
+            self._unindexed = []
             self._follower = JournalFollower(self._journal, prefix)
         else:
             self._follower = JournalFollower(self._journal)
             for _, event in self._follower.read_new(until=prefix.size, final=True):
-                self.index.add(event, self._follower.place)
+                self._index.add(event, self._follower.place)
                 self._history.add(event)
         self._torn_at: int | None = None
         self.refresh()
+
+    @property
+    def index(self) -> AnswerIndex:
+        """The index of the answers in its journal.
+
+        Raises:
+            JournalError: It cannot be read.
+        """
+        if self._unindexed is not None:
+            state = self.run.state
+            index = AnswerIndex(self._journal, state.sizes, state.scale)
+            index.scan(self._follower.size)
+            for event, place in self._unindexed:
+                index.add(event, place)
+            self._index, self._unindexed = index, None
+        return self._index
 
     @property
     def history(self) -> History:
@@ -126,7 +142,11 @@ class OpenedRun:
         line = 0
         for line, event in events:
             apply_event(self.run.state, self._journal, line, event)
-            self.index.add(event, self._follower.place)
+            place = self._follower.place
+            if self._unindexed is None:
+                self._index.add(event, place)
+            elif place >= self._follower.size:  # of a line without an end, which no scan takes
+                self._unindexed.append((event, place))
             if self._history:
                 self._history.add(event)
         return line > 0

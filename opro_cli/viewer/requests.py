@@ -134,6 +134,10 @@ def _show_run(viewer: RunsViewer, query: Query) -> Any:
     return viewer.show_run(query.get("name"))
 
 
+def _list_rows(viewer: RunsViewer, query: Query) -> Any:
+    return viewer.list_rows(query.get("name"))
+
+
 def _build_grid(viewer: RunsViewer, query: Query) -> Any:
     return viewer.build_grid(query.get("run"), query.get_split())
 
@@ -188,6 +192,7 @@ ADDRESSES: Mapping[str, _Address] = {
     "runs": _Address(_list_runs, ""),
     "trend": _Address(_list_trend, ""),
     "run": _Address(_show_run, "name"),
+    "rows": _Address(_list_rows, "name"),
     "grid": _Address(_build_grid, "run"),
     "questions": _Address(_list_questions, "run"),
     "search": _Address(_search, "run"),

@@ -2,12 +2,14 @@
 
 Writes the run of `tests.bench.replay`, opens it once as `opro show` does (which leaves the snapshot
 that a run has at its end), and asks a new `opro view` for it over HTTP: the run and its grid, one
-answer, and all again while nothing changed. Then it lists 300 short runs that have their summaries.
+answer, and all again while nothing changed. Where there is a Chromium, it opens the report in that,
+at a new server and again. Then it lists 300 short runs that have their summaries.
 `--no-snapshot` opens the long run as one that is still at work, and was never read before.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -27,6 +29,7 @@ from opro_cli.store.folders import list_runs
 from opro_cli.store.run_folder import read_run
 from opro_cli.store.summary import read_run_summary
 from tests.bench.replay import write_run
+from tests.reports.html.browser import CHROMIUM, browser
 
 ANSWERS = 400_000
 RUNS = 300
@@ -89,6 +92,31 @@ def measure_long(runs_dir: Path) -> None:
         print(f"{1000 * same:.0f} ms; another split {1000 * other:.0f} ms")
 
 
+async def measure_page(runs_dir: Path) -> None:
+    """Print when a browser has painted first, and when it has the whole report of a long run."""
+    name = list_runs(runs_dir)[-1].name
+    with viewing(runs_dir) as (root, _), tempfile.TemporaryDirectory() as profile:
+        async with browser(Path(profile) / "profile") as tab:
+            for when in ("at a new server", "again"):
+                await tab.open("about:blank", 1280, 900)
+                await tab.open(f"{root}#/run/{name}", 1280, 900)
+                for _ in range(3):  # of ten seconds each
+                    with suppress(AssertionError):
+                        await tab.until("document.querySelector('article')")
+                        break
+                painted, whole, nodes = await tab.evaluate(_PAINTED)
+                print(f"report in a browser, {when}: first paint {painted / 1000:.2f} s", end="")
+                print(f", all of it {whole / 1000:.2f} s, {nodes:,} elements")
+
+
+_PAINTED = """
+document.body.offsetHeight && [
+  performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? NaN,
+  performance.now(), document.querySelectorAll("*").length,
+]
+"""
+
+
 def measure_list(runs_dir: Path) -> None:
     """Print what listing many runs takes, the first time and while nothing changed."""
     for number in range(RUNS):
@@ -116,6 +144,8 @@ def main() -> None:
         if "--no-snapshot" not in sys.argv:
             read_run(run)
         measure_long(Path(folder))
+        if CHROMIUM is not None:
+            asyncio.run(measure_page(Path(folder)))
     with tempfile.TemporaryDirectory() as folder:
         measure_list(Path(folder))
 

@@ -237,3 +237,17 @@ def test_no_file_pretends_to_hold_a_winner_with_examples(films: Path, opro: Opro
     write_result(folder, result, get_best_prompt(result))
     assert not (folder / "best_prompt.txt").exists()
     assert opro("resume", folder.name).code == 0
+
+
+def test_the_page_copies_the_winner_with_its_examples(films: Path, opro: Opro) -> None:
+    run(opro)
+    printed = opro("prompt", "films").out
+    assert "{{question}}" in printed
+    (folder,) = (films / "runs").glob("films-*")
+    live = RunsViewer(films / "runs").show_run(folder.name)["prompts"]
+    assert opro("report", folder.name).code == 0
+    frozen = (folder / "report.html").read_text("utf-8").partition('id="frozen">')[2]
+    data = json.loads(frozen.partition("</script>")[0])
+    for prompts in (live, data["runs"][folder.name]["prompts"]):
+        whole = {p["is_best"]: p["whole"] for p in prompts if "whole" in p}
+        assert whole == {True: printed.removesuffix("\n")}  # the start prompt is all there is of it

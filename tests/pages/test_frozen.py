@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from opro_cli.app.prompt import read_prompt
 from opro_cli.app.report import report_on_runs
+from opro_cli.render.html.page import render_report
 from tests.pages.canned import AXE
 from tests.pages.test_views import find_faults
+from tests.render.test_front import two_on_the_front
 from tests.reports.html.browser import CHROMIUM, Browser
+from tests.reports.html.pages import recorded
+from tests.reports.html.test_hostile import crowded
+from tests.reports.test_labels import run_of
 from tests.store.conftest import copy_of
 
 pytestmark = [
@@ -24,6 +31,39 @@ def folders(tmp_path: Path) -> list[Path]:
     for version in (8, 9):
         copy_of(version, tmp_path / "runs")
     return sorted((tmp_path / "runs").iterdir())
+
+
+def write_pages(folder: Path, folders: Sequence[Path]) -> dict[str, Path]:
+    """Write a report of each kind of run."""
+    made = {
+        "labels": render_report([run_of("nnnnnnnyyy", "ooooooooy?", "nnnnnnnnnn")]),
+        "costs": render_report([recorded(two_on_the_front("good"))]),
+        "many": render_report([recorded(crowded("Think.", steps=40, per_step=8))]),
+    }
+    for name, text in made.items():
+        (folder / f"{name}.html").write_text(text, "utf-8")
+    for each in folders:
+        made[each.name] = ""
+        report_on_runs([each], folder / f"{each.name}.html")
+    return {name: folder / f"{name}.html" for name in made}
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: make axe")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SIZES
+async def test_axe_finds_nothing_in_any_kind_of_report(
+    tab: Browser, tmp_path: Path, size: tuple[int, int], scheme: str
+) -> None:
+    for version in (4, 6, 9):  # an early one, a problem, and worked examples
+        copy_of(version, tmp_path / "runs")
+    pages = write_pages(tmp_path, sorted((tmp_path / "runs").iterdir()))
+    found = {}
+    for name, page in pages.items():
+        await tab.open(page, *size, scheme)
+        opened = "document.querySelectorAll('details').forEach(each => (each.open = true))"
+        await tab.evaluate(opened)
+        found[name] = await find_faults(tab)
+    assert {name: faults for name, faults in found.items() if faults} == {}
 
 
 @SIZES
@@ -84,10 +124,12 @@ async def test_a_prompt_is_copied_as_it_was_sent(
         "{ window.copied.push(document.activeElement.value); return true; };"
         "Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true});"
     )
-    for number in (0, 2):
+    for number in (0, 1, 3):
         buttons = "document.querySelector('.prompt.best').querySelectorAll('button.copy')"
         await tab.evaluate(f"{buttons}[{number}].click()")
     best = (folders[-1] / "best_prompt.txt").read_text("utf-8")
     copied = await tab.evaluate("window.copied")
-    assert copied[0] == best
-    assert copied[1].startswith(f"opro prompt {folders[-1].name}@")
+    assert copied[0] == read_prompt(tmp_path / "runs", folders[-1].name).text
+    assert best in copied[0]  # among worked examples
+    assert copied[1] == best
+    assert copied[2].startswith(f"opro prompt {folders[-1].name}@")

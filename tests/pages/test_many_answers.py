@@ -110,7 +110,10 @@ async def test_paper_has_what_no_screen_shows(tab: Browser, home: str, canned: C
     await tab.call("Emulation.setEmulatedMedia", media="print")
     await tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert await tab.evaluate(COUNT.format(".grid-body .question > bdi")) == 300
-    assert await tab.evaluate("document.querySelector('.on-paper').textContent") == ""
+    told = "On paper: test, 300 of 300 questions under 2 of 2 prompts."
+    assert await tab.evaluate("document.querySelector('.on-paper').textContent") == told
+    title = "document.querySelector('.view-answers h1').getBoundingClientRect().width"
+    assert await tab.evaluate(title) > 100  # else paper would not say whose they are
     places = "[...document.querySelectorAll('.grid-body .grid-row')].map(e => e.offsetTop)"
     tops: list[int] = await tab.evaluate(places)
     assert all(below == above + 30 for above, below in pairwise(tops))
@@ -125,9 +128,39 @@ async def test_paper_says_how_much_of_a_large_grid_it_has(
     await tab.open(f"{home}#/run/sums-1/answers?prompts=all", 1280, 900)
     await tab.until(COUNT.format(".grid-body .question > bdi"))
     await tab.evaluate("dispatchEvent(new Event('beforeprint'))")
-    told = "On paper: the first 1,000 questions and 14 prompts."
-    assert await tab.evaluate("document.querySelector('.on-paper').textContent") == told
+    told = await tab.evaluate("document.querySelector('.on-paper').textContent")
+    assert told.startswith("On paper: test, 1,000 of 1,000 questions under 14 of 400 prompts; ")
     assert await tab.evaluate(COUNT.format(".grid-body .cell")) == 14_000
+
+
+async def test_paper_says_what_has_not_come_yet_and_a_button_waits_for_it(
+    tab: Browser, home: str
+) -> None:
+    """The menu of the browser does not wait."""
+    await tab.open(f"{home}#/run/sums-1/answers?prompts=all", 1280, 900)
+    await tab.until(COUNT.format(".grid-body .question > bdi"))
+    there = await tab.evaluate(COUNT.format(".grid-body .question > bdi"))
+    await tab.evaluate("window.load_ = fetch; window.fetch = () => new Promise(() => {}); 0")
+    await tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    shown = await tab.evaluate(COUNT.format(".grid-body .question > bdi"))
+    assert there <= shown < 1_000
+    told = await tab.evaluate("document.querySelector('.on-paper').textContent")
+    assert told.endswith(
+        f"prompts; the texts of {1_000 - shown:,} questions had not come: "
+        "“print” on the page waits for them."
+    )
+    await tab.evaluate("dispatchEvent(new Event('afterprint')); window.fetch = window.load_; 0")
+    await tab.open("about:blank", 1280, 900)
+    await tab.open(f"{home}#/run/sums-1/answers?prompts=all", 1280, 900)
+    await tab.until(COUNT.format(".grid-body .question > bdi"))
+    await tab.evaluate(
+        "window.printed = ''; window.print = () => { dispatchEvent(new Event('beforeprint')); "
+        "window.printed = document.querySelector('.on-paper').textContent; }; 0"
+    )
+    await tab.point_at(".row-note button.print", click=True)
+    await tab.until("window.printed")
+    assert (await tab.evaluate("window.printed")).endswith("questions under 14 of 400 prompts.")
+    assert await tab.evaluate(COUNT.format(".grid-body .question > bdi")) == 1_000
 
 
 @pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "narrow"])

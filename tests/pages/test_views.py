@@ -367,9 +367,12 @@ async def test_compared_prompts_show_what_they_have_beside_their_text(
     assert "Beside their texts: 1 example / 2 examples, at Q_end." in text
     assert "= 2 + 2? → 4+ 3 + 3? → 6" in text
     assert await tab.evaluate("document.querySelectorAll('figure ol.examples li').length") == 3
-    await tab.evaluate("copy = (text) => (document.title = text)")
-    await tab.point_at("figure.best .copy", click=True)
-    assert await tab.evaluate("document.title") == "2 + 2? 4. c"
+    await tab.evaluate("copied = []; copy = (text) => copied.push(text); 0")
+    buttons = "[...document.querySelectorAll('figure.best .copy')]"
+    names = ["copy whole prompt", "copy instruction", "copy command"]
+    assert await tab.evaluate(f"{buttons}.map(each => each.textContent)") == names
+    await tab.evaluate(f"{buttons}.slice(0, 2).forEach(each => each.click())")
+    assert await tab.evaluate("copied") == ["2 + 2? 4. c", "c"]
 
 
 async def test_nothing_else_stands_below_an_error(tab: Browser, home: str, canned: Canned) -> None:
@@ -468,3 +471,66 @@ async def test_a_click_copies_the_winner_and_the_command_to_get_it(
     ]
     await tab.until(f"{buttons}[0].textContent === '✓ copied'")
     assert await tab.evaluate("document.getElementById('said').textContent") == "✓ copied"
+
+
+async def test_a_prompt_with_more_than_a_text_is_copied_whole_or_in_part(
+    tab: Browser, home: str, canned: Canned
+) -> None:
+    whole = "2 + 2? 4.\n\n{{question}}\nThink."
+    best = prompt("2.1", "Think.", id="c1", is_best=True, form={"demos": [{}]}, whole=whole)
+    html = article().replace('data-prompt="', 'data-prompt="c1" data-was="', 1)
+    canned.answers["run"] = lambda _: run_data(prompts=[best], html=html)
+    await show(tab, home, "run")
+    await tab.evaluate("copied = []; copy = (text) => copied.push(text); 0")
+    await tab.evaluate("download = (name, text) => copied.push(text)")
+    buttons = "[...document.querySelectorAll('[data-prompt=c1] button.copy')]"
+    names = ["copy whole prompt", "copy instruction", "download", "copy command"]
+    assert await tab.evaluate(f"{buttons}.map(each => each.textContent)") == names
+    await tab.evaluate(f"{buttons}.slice(0, 3).forEach(each => each.click())")
+    assert await tab.evaluate("copied") == [whole, "Think.", whole]
+    in_row = "document.querySelector('#runc0 .links button').textContent"
+    assert await tab.evaluate(in_row) == "copy instruction"
+
+
+@SIZES
+async def test_a_row_of_the_list_hides_nothing(
+    tab: Browser, home: str, canned: Canned, size: tuple[int, int]
+) -> None:
+    runs = [row("sums-1", best={"split": "test", "mean": 1.0, "interval": [0.9, 1.0]}), row("b")]
+    canned.answers["runs"] = lambda _: {"runs": runs, "sweeps": [], "unread": []}
+    await show(tab, home, "runs", size)
+    cells = "[...document.querySelectorAll('[data-run=\"sums-1\"] > *')]"
+    hidden = f"{cells}.filter(e => !e.checkVisibility()).map(e => e.className)"
+    assert await tab.evaluate(hidden) == []
+    # Two lines of text at most, the score and its interval.
+    tall = "document.querySelector('td.c-best').getBoundingClientRect().height"
+    assert await tab.evaluate(tall) < 60
+    if size == NARROW:  # where no heading stands above a figure
+        names = {"gain": "gain", "best": "best", "usd": "cost"}
+        for key, name in names.items():
+            style = f"getComputedStyle(document.querySelector('td.c-{key}'), '::before').content"
+            assert name in await tab.evaluate(style)
+
+
+async def test_a_cell_does_not_repeat_the_name_of_its_sweep(tab: Browser, home: str) -> None:
+    await show(tab, home, "#/?open=grid")
+    await tab.until("document.querySelector('tr.swept a')")
+    links = "[...document.querySelectorAll('tr.swept a.open')]"
+    assert await tab.evaluate(f"{links}.map(e => [e.textContent, e.title])") == [
+        ["a", "grid/a"],
+        ["b", "grid/b"],
+    ]
+    assert await tab.evaluate(f"{links}[0].getAttribute('href')") == "#/run/grid%2Fa"
+
+
+@SIZES
+async def test_what_closes_an_answer_stands_beside_its_name(
+    tab: Browser, home: str, size: tuple[int, int]
+) -> None:
+    await show(tab, home, "answer", size)
+    tops = (
+        "['.answer h2', '.answer .close']"
+        ".map(e => document.querySelector(e).getBoundingClientRect().top)"
+    )
+    title, close = await tab.evaluate(tops)
+    assert abs(title - close) < 12

@@ -149,8 +149,8 @@ def test_a_winner_of_one_answer_is_called_that_first() -> None:
     result = result_of("nnnnnnnyyy", "ooooooooy?", "nnnnnnnnnn")
     assert result["verdict"] == "improved"  # the word keeps its meaning
     assert result["verdict_sentence"].startswith(
-        "10 of the winner's 10 readable answers on test are 'no', and it does no better than "
-        "always answering 'no' (70.0 %); on 10 unseen test questions 10.0 % → 70.0 %"
+        "better than the start prompt, but no better than always answering 'no' (70.0 %), and 10 "
+        "of its 10 readable answers on test are 'no': on 10 unseen test questions 10.0 % → 70.0 %"
     )
     one = {"answer": "no", "split": "test", "times": 10, "of": 10}
     assert result["closed_set"]["one_answer"] == one
@@ -178,14 +178,33 @@ def test_a_gain_below_the_majority_says_so() -> None:
     result = result_of("nnnnnnnyyy", "??????????", "nnnnyyyyyo")
     assert result["verdict"] == "improved"
     assert result["verdict_sentence"].startswith(
-        "the winner does no better than always answering 'no' (70.0 %); on 10 unseen"
+        "better than the start prompt, but no better than always answering 'no' (70.0 %): on 10 "
     )
 
 
 def test_a_gain_within_chance_of_the_majority_says_so() -> None:
     result = result_of("nnnnnnnyyy", "??????????", "nnnnnnnyno")
     assert result["verdict_sentence"].startswith(
-        "the winner cannot be told apart from always answering 'no' (70.0 %); on 10 unseen"
+        "better than the start prompt, but not measurably better than always answering 'no' "
+        "(70.0 %): on 10 unseen"
+    )
+
+
+def test_a_winner_of_one_answer_that_is_better_all_the_same() -> None:
+    # 13 of 24 are right, where always 'no' has 12.
+    golds, after = "n" * 12 + "y" * 12, "n" * 12 + "n" * 11 + "y"
+    result = result_of(golds, "?" * 24, after)
+    assert result["closed_set"]["one_answer"]["times"] == 23
+    sentence = result["verdict_sentence"]
+    assert sentence.startswith("better than the start prompt, but not measurably better than")
+    assert ", and 23 of its 24 readable answers on test are 'no': on 24 unseen" in sentence
+
+
+def test_no_gain_is_joined_to_no_praise() -> None:
+    result = result_of("nnnnnyyyyy", "n" * 10, "n" * 9 + "y")
+    assert result["verdict"] == "not_distinguishable"
+    assert result["verdict_sentence"].startswith(
+        "9 of the winner's 10 readable answers on test are 'no'; on 10 unseen test questions"
     )
 
 
@@ -215,7 +234,7 @@ def test_thirteen_labels_have_no_matrix() -> None:
 
 def test_the_summary_has_the_constant_among_the_baselines() -> None:
     lines = printed(result_of("nnnnnnnyyy", "ooooooooy?", "nnnnnnnnnn"), 100)
-    assert ": 10 of the winner's 10 readable answers on test are 'no'," in lines[0]
+    assert "improved\x1b[0m: better than the start prompt, but no better than always" in lines[0]
     (row,) = (line for line in lines if line.startswith("always 'no'"))
     assert row.split()[:5] == ["always", "'no'", "70.0", "%", "+60.0"]
 
@@ -259,7 +278,8 @@ def test_the_page_has_the_bar_and_the_matrix() -> None:
     assert "always “no”" in page
     assert "What was taken for what" in page
     assert ">7 ✓<" in page
-    assert "10 of the winner&#x27;s 10 readable answers on test are" in page
+    assert "Better than the start prompt, but no better than always answering" in page
+    assert "10 of its 10 readable answers on test are" in page
 
 
 def test_labels_that_no_prompt_names_are_noted() -> None:

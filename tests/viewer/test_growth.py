@@ -19,6 +19,7 @@ from opro_cli.core.run.events import Answered, Event, FirstReply, Refused, Sessi
 from opro_cli.errors import OproError
 from opro_cli.store import opened_run
 from opro_cli.store import replay as replaying
+from opro_cli.store.answer_index import AnswerIndex
 from opro_cli.store.journal import FileJournal, decode_event, encode_event
 from opro_cli.store.opened_run import OpenedRun
 from opro_cli.store.run_folder import read_run
@@ -279,6 +280,39 @@ def test_what_comes_behind_a_snapshot_is_added(runs: Path, monkeypatch: pytest.M
     keep(folder)
     (folder / "events.jsonl").write_bytes(lines)
     assert describe(OpenedRun(folder)) == whole
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_long_journal_is_indexed_when_somebody_asks_for_its_answers(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, torn: bool
+) -> None:
+    """The report needs no index, and is there before; what was written meanwhile is in it too."""
+    monkeypatch.setattr(opened_run, "_MUCH", 0)
+    folder = runs / name_of(3)
+    journal = folder / "events.jsonl"
+    whole = describe(OpenedRun(folder))
+    lines = journal.read_bytes()
+    cut_off(folder, 30)
+    keep(folder)
+    scanned: list[int] = []
+    scan = AnswerIndex.scan
+
+    def note(index: AnswerIndex, size: int) -> None:
+        scanned.append(size)
+        scan(index, size)
+
+    monkeypatch.setattr(AnswerIndex, "scan", note)
+    run = OpenedRun(folder)
+    journal.write_bytes(lines.removesuffix(b"\n") if torn else lines)
+    run.refresh()
+    assert scanned == []
+    assert describe(run) == whole
+    assert len(scanned) == 1
+    if not torn:
+        journal.write_bytes(lines + b"\n")
+    run.refresh()
+    assert describe(run) == whole
+    assert len(scanned) == 1
 
 
 EVENTS: list[Event] = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,11 +10,10 @@ from opro_cli.core.run.candidates import Outcome
 from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, bdi, cut_beginning, element, join, paragraphs
+from opro_cli.render.html.rows import Row, Score, rank_rows
 from opro_cli.render.html.view import (
     MOST_SHOWN,
-    Row,
     RunView,
-    Score,
     format_basis,
     format_correct,
     limit_text,
@@ -41,9 +39,8 @@ _FOLDED = 180
 
 def build_candidates(view: RunView) -> Markup:
     """Return the section with the table of instructions, the best on train first."""
-    rows = sorted(view.rows, key=lambda row: -(row.score("train") or {"mean": -math.inf})["mean"])
-    flagged = any(row.data.get("leaks") for row in rows)
-    limit, shares = limit_text(len(rows)), are_shares(view.scale)
+    rows = [row for row in rank_rows(view.rows) if row.id in view.drawn]
+    flagged, shares = _is_flagged(view), are_shares(view.scale)
     titles = ["step", "instruction", *view.splits, *_list_missed(view)]
     titles += ["flags"] if flagged else []
     named = {"instruction": view.noun, **({"train": "value"} if view.is_problem else {})}
@@ -52,17 +49,48 @@ def build_candidates(view: RunView) -> Markup:
         "candidates",
         f"All {view.noun}s",
         note(
-            f"{pluralize(len(rows), view.noun)}. A heading sorts by its column, a second time",
+            f"{pluralize(len(view.rows), view.noun)}. A heading sorts by its column, a second time",
             "the other way round.",
             *(["Scores are with their 95 % interval and the right answers."] if shares else []),
         ),
+        _describe_rest(view),
         element("p", "", role="status", class_="unseen"),
         table_box(
             f"Table of all {view.noun}s",
             [_build_title(title, named.get(title, title), view.scale) for title in titles],
-            [_build_row(view, row, limit, flagged) for row in rows],
+            _build_rows(view, rows, flagged),
             kind="candidates",
         ),
+    )
+
+
+def build_all_rows(view: RunView) -> Markup:
+    """Return the rows of all candidates, for a table that was drawn with some of them."""
+    return join(_build_rows(view, rank_rows(view.rows), _is_flagged(view)))
+
+
+def _build_rows(view: RunView, rows: Sequence[Row], flagged: bool) -> list[Markup]:
+    limit = limit_text(len(rows))
+    return [_build_row(view, row, limit, flagged) for row in rows]
+
+
+def _is_flagged(view: RunView) -> bool:
+    """Return whether the table has a column for quotes of train questions."""
+    return any(row.data.get("leaks") for row in view.rows)
+
+
+def _describe_rest(view: RunView) -> Markup | None:
+    """Return which rows are drawn where not all are; the live page offers the others itself."""
+    drawn, total = len(view.drawn), len(view.rows)
+    if drawn == total:
+        return None
+    return element(
+        "p",
+        f"Drawn here are {drawn:,} of {total:,}: the best on train, the initial ones, and the "
+        f"{view.best_name} with what it was made from. ",
+        element("span", "`opro view` shows all.", class_="elsewhere"),
+        class_="note left-out",
+        data_total=total,
     )
 
 
@@ -121,8 +149,9 @@ def fold_text(text: str, limit: int) -> Markup:
         return whole
     head = text[:_FOLDED]
     words = head[: head.rfind(" ")] if " " in head[_FOLDED // 2 :] else head
-    summary = element("bdi", cut_beginning(words, 3 * _FOLDED), "…")
-    return element("details", element("summary", summary), whole)
+    beginning = element("bdi", cut_beginning(words, 3 * _FOLDED), "…")
+    summary = element("summary", beginning, element("span", "fold", class_="fold"))
+    return element("details", summary, whole, class_="folded")
 
 
 def _build_score(split: str, score: Score | None, scale: Scale) -> Markup:

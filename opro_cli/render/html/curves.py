@@ -17,7 +17,8 @@ from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.example import SPLITS
 from opro_cli.render.html.markup import Markup, bdi, element, join
 from opro_cli.render.html.places import hide_places
-from opro_cli.render.html.view import Row, RunView, format_basis, note, place, section, table
+from opro_cli.render.html.rows import Row
+from opro_cli.render.html.view import RunView, format_basis, note, place, section, table
 from opro_cli.render.scoreboard import average
 from opro_cli.reports import formats
 from opro_cli.reports.formats import are_shares, format_mean, format_money
@@ -128,12 +129,15 @@ def build_curve(view: RunView) -> Markup:
     axis = choose_axis([dot.score for dot in dots], view.scale)
     steps = 1 + max(dot.row.step for dot in dots)
     best = max(dot.score for dot in [d for d in dots if d.row.whole] or dots)
+    drawn = [dot for dot in dots if dot.row.id in view.drawn]
+    crowd = [dot for dot in dots if dot.row.id not in view.drawn]
     plot = element(
         "svg",
         draw_grid(axis, steps),
-        _draw_dots(view, [dot for dot in dots if not dot.is_named], axis),
+        _draw_crowd(crowd, axis),
+        _draw_dots(view, [dot for dot in drawn if not dot.is_named], axis, len(dots)),
         _draw_lines(dots, axis, steps),
-        _draw_dots(view, [dot for dot in dots if dot.is_named], axis),
+        _draw_dots(view, [dot for dot in drawn if dot.is_named], axis),
         class_="curve",
         width="100%",
         height=HEIGHT,
@@ -152,6 +156,9 @@ def build_curve(view: RunView) -> Markup:
             "optimizer sees. Candidates of one step stand side by side. Point at a dot to read it,",
             "or reach the dots with Tab and the arrow keys; Enter leads to its row in the table.",
         ),
+        note(f"The {len(crowd):,} faint dots stand for those that the table leaves out.")
+        if crowd
+        else None,
         *_explain_choice(view, dots, best),
         _build_legend(view),
         element("div", plot, class_="plot" if are_shares(view.scale) else "plot valued"),
@@ -224,10 +231,19 @@ def _draw_lines(dots: Sequence[Dot], axis: Axis, steps: int) -> Markup:
     first, begin = next(iter(bests.items()))
     stairs = "".join(f"H{x(step)}V{axis.down(score)}" for step, score in bests.items())
     straight = "L".join(f"{x(step)} {axis.down(score)}" for step, score in means.items())
+    return _stretch(
+        [
+            draw_line("mean", f"M{straight}"),
+            draw_line("bestline", f"M{x(first)} {axis.down(begin)}{stairs}"),
+        ]
+    )
+
+
+def _stretch(shapes: Sequence[Markup]) -> Markup:
+    """Return shapes in units across and pixels down, stretched to the width of their chart."""
     return element(
         "svg",
-        draw_line("mean", f"M{straight}"),
-        draw_line("bestline", f"M{x(first)} {axis.down(begin)}{stairs}"),
+        *shapes,
         viewBox=f"0 0 {_GRAIN} {HEIGHT}",
         preserveAspectRatio="none",
         width="100%",
@@ -236,8 +252,19 @@ def _draw_lines(dots: Sequence[Dot], axis: Axis, steps: int) -> Markup:
     )
 
 
-def _draw_dots(view: RunView, dots: Sequence[Dot], axis: Axis) -> Markup:
-    kind = "dots dense" if len(dots) > _CROWD else "dots"
+def _draw_crowd(dots: Sequence[Dot], axis: Axis) -> Markup:
+    """Return dots without rows as a single shape: strokes so short that only their ends show."""
+    if not dots:
+        return Markup()
+    places = dict.fromkeys(
+        f"M{round(dot.across * _GRAIN, 1):g} {axis.down(dot.score):g}h.1" for dot in dots
+    )
+    path = element("path", d="".join(places), class_="crowd", vector_effect="non-scaling-stroke")
+    return _stretch([path])
+
+
+def _draw_dots(view: RunView, dots: Sequence[Dot], axis: Axis, total: int = 0) -> Markup:
+    kind = "dots dense" if total > _CROWD else "dots"
     return element("g", join(_draw_dot(view, dot, axis) for dot in dots), class_=kind)
 
 

@@ -40,11 +40,14 @@ def build_forest(rows: Sequence[GainRow]) -> Markup:
 
     bottom = _em(_ROW * len(rows))
     shapes: list[Markup] = []
-    for value, text in choose_ticks(100 * low, 100 * (low + reach)):
+    ticks = choose_ticks(100 * low, 100 * (low + reach))
+    zero = next((at for at, (value, _) in enumerate(ticks) if not value), 0)
+    for at, (value, text) in enumerate(ticks):
         x, shown = put(value / 100), f"+{text}" if value > 0 else text
         kind = "grid" if value else "zero"
         shapes.append(element("line", x1=x, x2=x, y1=0, y2=bottom, class_=kind))
-        shapes.append(element("text", shown, x=x, y=_em(_ROW * len(rows) + 1.3), class_="below"))
+        every = "below" if (at - zero) % 2 == 0 else "below between"
+        shapes.append(element("text", shown, x=x, y=_em(_ROW * len(rows) + 1.3), class_=every))
     shapes.append(element("line", x1=0, x2="100%", y1=bottom, y2=bottom, class_="base"))
     for at, row in enumerate(rows):
         shapes.append(_draw_row(row, _ROW * (at + 0.5), put))

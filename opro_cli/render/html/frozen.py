@@ -17,7 +17,9 @@ _TEXTS = 300_000
 
 
 def build_frozen(
-    views: Mapping[str, RunView], answers: Sequence[Mapping[str, Any]]
+    views: Mapping[str, RunView],
+    answers: Sequence[Mapping[str, Any]],
+    whole: Sequence[Mapping[str, str]],
 ) -> dict[str, Any]:
     """Return the runs and their answers, by name.
 
@@ -25,9 +27,13 @@ def build_frozen(
         views: The runs of the page by name, as `name_views` returns them.
         answers: Of each run by split: `grid`, `questions` and `answers`, as `js/data.js` reads
             them; and a `note` on what was left out.
+        whole: Of each run, some prompts as a model gets them, by id.
     """
     return {
-        "runs": {name: _describe_run(view) for name, view in views.items()},
+        "runs": {
+            name: _describe_run(view, own)
+            for (name, view), own in zip(views.items(), whole, strict=True)
+        },
         "answers": dict(zip(views, answers, strict=True)),
         "anchors": {name: view.key for name, view in views.items()},
     }
@@ -50,21 +56,23 @@ def name_views(views: Sequence[RunView]) -> dict[str, RunView]:
     }
 
 
-def _describe_run(view: RunView) -> dict[str, Any]:
+def _describe_run(view: RunView, whole: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "prompts": _list_prompts(view),
+        "prompts": _list_prompts(view, whole),
         "splits": {split: view.run.state.sizes[split] for split in view.splits},
         **serialize_scale(view.run.state.scale),
     }
 
 
-def _list_prompts(view: RunView) -> list[dict[str, Any]]:
-    """Return the prompts in the order of their rows; texts beyond _TEXTS stay in the table only."""
+def _list_prompts(view: RunView, whole: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the prompts that are drawn; texts beyond _TEXTS stay in the table only."""
     left = _TEXTS
     counts: Counter[int] = Counter()
     prompts = []
     for row, candidate in zip(view.rows, view.run.state.candidates.values(), strict=True):
         counts[row.step] += 1
+        if row.id not in view.drawn:
+            continue
         text = candidate.instruction
         left -= 0 if row.kind else len(escape_json(text))
         prompts.append(
@@ -73,6 +81,7 @@ def _list_prompts(view: RunView) -> list[dict[str, Any]]:
                 "name": f"{row.step}.{counts[row.step]}",
                 "text": text if row.kind or left >= 0 else None,
                 "form": describe_form(row.data),
+                **({"whole": whole[candidate.id]} if candidate.id in whole else {}),
                 "is_start": row.is_start,
                 "is_best": row.is_best,
                 "scores": {

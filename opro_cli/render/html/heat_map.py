@@ -16,13 +16,12 @@ STEPS = (0.05, 0.10, 0.20)
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A cell of a heat map: lines, the first one large, the gain that tints it, and links."""
+    """A cell of a heat map: lines, the first one large, and the gain that tints it."""
 
     lines: Sequence[str]
     mean: float | None = None
     interval: Interval | None = None
     is_empty: bool = False
-    links: Markup | None = None
 
     @property
     def tint(self) -> str | None:
@@ -57,11 +56,7 @@ def _build_tiles(name: str, titles: Sequence[str], tiles: Sequence[Tile]) -> Mar
         first, *others = tile.lines
         lines: list[Content] = [element("b", first), *(element("span", line) for line in others)]
         # A narrow page has no head: its squares stand below one another, and say what they are.
-        cells.append(
-            element(
-                "td", *lines, tile.links, class_=tile.tint, data_title=cut_beginning(title, 120)
-            )
-        )
+        cells.append(element("td", *lines, class_=tile.tint, data_title=cut_beginning(title, 120)))
     return element("tr", element("th", bdi(name), scope="row"), *cells)
 
 

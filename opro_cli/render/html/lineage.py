@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 from opro_cli.render.html.diff import build_diff
 from opro_cli.render.html.markup import Markup, bdi, element, join
-from opro_cli.render.html.view import Row, RunView, note, section
+from opro_cli.render.html.rows import Row, find_parents, name_rows, pick_ends, trace_back
+from opro_cli.render.html.view import RunView, note, section
 from opro_cli.reports.formats import format_mean
 
 _NOTE = 2_000
@@ -19,15 +18,14 @@ _TEXT = 10_000
 
 def build_lineage(view: RunView) -> Markup | None:
     """Return the section; None for a best prompt that was made from no other."""
-    names = _name_rows(view)
-    best = next((name for name, row in names.items() if row.is_best), None)
-    if best is None or view.is_problem or not names[best].data.get("parents"):
+    names = name_rows(view.rows)
+    chain = trace_back(names)
+    if not chain or view.is_problem or not names[chain[-1]].data.get("parents"):
         return None
-    chain = [best]
-    while parents := _find_parents(names[chain[-1]].data, names):
-        chain.append(parents[0])  # a prompt comes after those that it was made from
-    chain.reverse()
-    items = [_build_item(view, names, name) for name in chain]
+    shown = pick_ends(chain)
+    items = [_build_item(view, names, name) for name in shown]
+    if left := len(chain) - len(shown):
+        items.insert(1, element("li", f"{left:,} between them are left out.", class_="gap"))
     return section(
         view,
         "lineage",
@@ -37,22 +35,9 @@ def build_lineage(view: RunView) -> Markup | None:
     )
 
 
-def _name_rows(view: RunView) -> Mapping[str, Row]:
-    counts: Counter[int] = Counter()
-    names = {}
-    for row in view.rows:
-        counts[row.step] += 1
-        names[f"{row.step}.{counts[row.step]}"] = row
-    return names
-
-
-def _find_parents(data: Mapping[str, Any], names: Mapping[str, Row]) -> list[str]:
-    return [name for name in data.get("parents", ()) if name in names]
-
-
 def _build_item(view: RunView, names: Mapping[str, Row], name: str) -> Markup:
     row = names[name]
-    parents = _find_parents(row.data, names)
+    parents = find_parents(row.data, names)
     score = row.score("train")
     worth = f"train {format_mean(score['mean'], view.scale)}" if score else ""
     others = f", from {' and '.join(parents)}" if len(parents) > 1 else ""

@@ -33,6 +33,7 @@ def render_report(
     runs: Sequence[RecordedRun],
     histories: Sequence[History] = (),
     answers: Sequence[Mapping[str, Any]] = (),
+    prompts: Sequence[Mapping[str, str]] = (),
 ) -> str:
     """Return a page about one run, or about several with a comparison on top.
 
@@ -44,6 +45,8 @@ def render_report(
         histories: Of the runs, in the same order: spend over time and unreadable replies. The page
             leaves out what is missing.
         answers: Of the runs, in the same order: what the view of answers shows, by split.
+        prompts: Of the runs, in the same order: start prompt and winner as a model gets them, by
+            id, where they have worked examples or a layout.
     """
     views = [
         build_view(run, f"r{number}", history or History())
@@ -60,7 +63,8 @@ def render_report(
     ]
     if several:
         articles = [_fold(view, article) for view, article in zip(views, articles, strict=True)]
-    data = build_frozen(names, given)
+    whole = [own or {} for _, own in zip_longest(views, prompts)]
+    data = build_frozen(names, given, whole)
     return _fill_page(f"{title} · opro report", [top, *articles], data)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.render.html.assets import read_asset
@@ -13,7 +14,6 @@ from opro_cli.render.html.markup import (
     Content,
     Markup,
     bdi,
-    cut_beginning,
     element,
     join,
     paragraphs,
@@ -33,7 +33,7 @@ from opro_cli.reports.formats import (
 )
 from opro_cli.reports.problem import describe_problem, read_problem
 from opro_cli.reports.sweeps.effort import measure_effort
-from opro_cli.reports.sweeps.measured import MatrixCell, MatrixKey, MeasuredCell
+from opro_cli.reports.sweeps.measured import MatrixKey, MeasuredCell
 from opro_cli.reports.sweeps.problem_grids import Grid, GridPair, build_section, describe_found
 from opro_cli.reports.sweeps.report import (
     INTERVAL,
@@ -48,6 +48,7 @@ from opro_cli.reports.sweeps.report import (
     describe_these_tasks,
     format_cell_score,
     format_choice,
+    format_gain,
     format_matrix_cell,
     format_task_mean,
     format_test_score,
@@ -57,6 +58,14 @@ from opro_cli.reports.sweeps.report import (
 )
 from opro_cli.reports.sweeps.winners import RULE, Winner, Worth
 
+SINGLE = (
+    "Where a task has a single square, the interval of its gain stands below, with the gains of "
+    "the tasks."
+)
+OF_TASKS = (
+    "The interval of a task counts its questions as chance, and its seeds too where its runs "
+    "differ in these alone and there are other tasks."
+)
 _HEADLINES = {
     "▲": ("improved", "▲ OPRO helps"),
     "▼": ("worse", "▼ OPRO does harm"),
@@ -64,28 +73,18 @@ _HEADLINES = {
 }
 
 
-Links = Mapping[str, str]
-"""The addresses of the pages about cells, by the names of these; not every cell has one."""
-
-
-def render_sweep_report(report: SweepReport, links: Links | None = None) -> str:
-    """Return the whole page, which loads nothing and which UTF-8 can encode.
-
-    Args:
-        report: What it is about.
-        links: Of the cells, from where the page lies.
-    """
-    links = links or {}
+def render_sweep_report(report: SweepReport) -> str:
+    """Return the whole page, which loads nothing, links no other file, and UTF-8 can encode."""
     of_prompts = [
-        ("matrix", "Test scores", _build_matrix(report, links)),
+        ("matrix", "Test scores", _build_matrix(report)),
         ("gain", "Gain of each task", _build_gain(report)),
-        ("winners", "Winners", _build_winners(report, links)),
+        ("winners", "Winners", _build_winners(report)),
         ("transfer", "Transfer", _build_transfer(report)),
     ]
     sections = [
         ("problems", "Problems", _build_problems(report)),
         *(of_prompts if report.searches_prompts else ()),
-        ("cells", "All cells", _build_cells(report, links)),
+        ("cells", "All cells", _build_cells(report)),
         ("took", "What it took", _build_took(report)),
     ]
     parts = [(name, title, part) for name, title, part in sections if part is not None]
@@ -194,64 +193,67 @@ def fold(line: str, *more: str) -> Markup:
     )
 
 
-def link(name: str, links: Links, text: str | None = None) -> Markup:
-    """Return the name of a cell, or another text for it, linked to its page where it has one."""
-    shown = bdi(text or name)
-    if name not in links:
-        return shown
-    return element("a", shown, href=links[name], title=cut_beginning(name, 200))
+def _find_single_squares(report: SweepReport) -> dict[str, Estimate]:
+    """Return what tasks gained, by task, whose mean is that of a single square.
+
+    The page says their intervals once, with the gains of the tasks, and by one method.
+    """
+    found = {}
+    for over in report.gain.tasks:
+        squares = [each for each in report.squares if each.key.task == over.task and each.gain]
+        gain = squares[0].gain if len(squares) == 1 else None
+        if gain is not None and not over.same and math.isclose(gain.mean, over.estimate.mean):
+            # The headline has the interval of a task that is the only one.
+            found[over.task] = gain if len(report.gain.tasks) > 1 else over.estimate
+    return found
 
 
-def _build_matrix(report: SweepReport, links: Links) -> Markup:
+def _build_matrix(report: SweepReport) -> Markup:
     squares = {square.key: square for square in report.squares}
     tasks = list(dict.fromkeys(key.task for key in squares))
-    variants = list(report.by_variant)
+    variants, single = list(report.by_variant), _find_single_squares(report)
 
     def build_tile(task: str, variant: str) -> Tile:
         square = squares.get(MatrixKey(task, variant))
         gain = square.gain if square else None
-        pages = _link_runs(square, links) if square else None
-        return _build_tile(format_matrix_cell(square), gain, pages)
+        if square and gain and task in single:
+            score, _, basis = format_matrix_cell(square)
+            return _build_tile((score, format_gain(single[task]), basis), single[task])
+        return _build_tile(format_matrix_cell(square), gain)
 
     means = [
         _build_tile(format_task_mean(over), over.estimate) for over in report.by_variant.values()
     ]
     rows = [(task, [build_tile(task, variant) for variant in variants]) for task in tasks]
-    tiles = build_heat_map("Test scores by task and variant", variants, rows, ("mean gain", means))
+    foot = ("mean gain", means) if len(variants) > 1 else None  # else that of all tasks, below
+    titles = variants if len(variants) > 1 else ["test score and gain"]
+    tiles = build_heat_map("Test scores by task and variant", titles, rows, foot)
     line = "Test score of the chosen instruction, and its gain, with 95 % intervals."
-    return join([fold(line, READ), build_tint_key(), tiles])
+    if single:
+        line = "Test score of the chosen instruction with its 95 % interval, and its gain."
+    return join([fold(line, READ, *([SINGLE] if single else [])), build_tint_key(), tiles])
 
 
-def _build_tile(lines: Sequence[str], gain: Estimate | None, links: Markup | None = None) -> Tile:
+def _build_tile(lines: Sequence[str], gain: Estimate | None) -> Tile:
     if gain is None:
-        return Tile(lines, is_empty=True, links=links)
-    return Tile(lines, gain.mean, gain.interval, links=links)
-
-
-def _link_runs(square: MatrixCell, links: Links) -> Markup | None:
-    """Return a link to the page of each run of a square; they differ in their seeds alone."""
-    names = [cell.name for cell in (*square.cells, *square.left_out) if cell.name in links]
-    if not names:
-        return None
-    texts = ["its run"] if len(names) == 1 else [f"run {n}" for n in range(1, len(names) + 1)]
-    found = (link(name, links, text) for name, text in zip(names, texts, strict=True))
-    return element("span", *(part for each in found for part in (each, " ")), class_="pages")
+        return Tile(lines, is_empty=True)
+    return Tile(lines, gain.mean, gain.interval)
 
 
 _FOLDED = 110
 """Characters of an instruction beyond which two lines may not hold it."""
 
 
-def _build_winners(report: SweepReport, links: Links) -> Markup | None:
+def _build_winners(report: SweepReport) -> Markup | None:
     if not report.winners:
         return None
     limit = limit_text(len(report.winners))
-    blocks = (element("li", *_build_winner(each, links, limit)) for each in report.winners)
+    blocks = (element("li", *_build_winner(each, limit)) for each in report.winners)
     line = "Chosen without test scores. ★: no other scorer has a better one on the task."
     return join([fold(line, RULE), element("ul", join(blocks), class_="winners")])
 
 
-def _build_winner(winner: Winner, links: Links, limit: int) -> Iterator[Markup]:
+def _build_winner(winner: Winner, limit: int) -> Iterator[Markup]:
     """Yield the instruction, what it is worth, and where it comes from."""
     shown = display_instruction(winner.instruction)
     text, scale = element("span", paragraphs(shown, limit), class_="text"), winner.run.state.scale
@@ -261,12 +263,14 @@ def _build_winner(winner: Winner, links: Links, limit: int) -> Iterator[Markup]:
         yield element("p", text)
     scores = format_test_score(winner.start, scale), format_test_score(winner.test, scale)
     gain = element("b", format_winner_gain(winner))
-    yield element("p", "test ", scores[0], " → ", scores[1], " ", gain, class_="worth")
+    alone = winner.gain is not None and winner.chosen_among > 1
+    of = "test, this run alone: " if alone else "test "
+    yield element("p", of, scores[0], " → ", scores[1], " ", gain, class_="worth")
     star = " ★" if winner.is_first else ""
     parts = [
         join([bdi(winner.task), star]),
         bdi(winner.scorer),
-        link(winner.cell.name, links),
+        bdi(winner.cell.name),
         format_choice(winner),
     ]
     yield element("p", *(element("span", part) for part in parts), class_="names")
@@ -304,7 +308,7 @@ def _build_worth(worth: Worth, *, home: bool = False) -> Tile:
     return Tile(lines, comparison.difference, comparison.interval)
 
 
-def _build_cells(report: SweepReport, links: Links) -> Markup:
+def _build_cells(report: SweepReport) -> Markup:
     gain = " / ".join(
         [
             *(["gain"] if report.searches_prompts else []),
@@ -315,16 +319,22 @@ def _build_cells(report: SweepReport, links: Links) -> Markup:
     head = [element("th", title, scope="col") for title in titles]
     body = []
     for cell in report.cells:
-        first, *others = _build_cell(cell, links)
+        first, *others = _build_cell(cell)
         values = (
             element("td", value, data_title=title)
             for title, value in zip(titles[1:], others, strict=True)
         )
         body.append(element("tr", element("th", first, scope="row"), *values))
-    return table_box("All cells", head, body, kind="stack")
+    where = element(
+        "p",
+        element("code", bdi(f"opro view {shlex.quote(report.name)}"), class_="command"),
+        " opens each of them; its own page is CELL/report.html in the folder of the sweep.",
+        class_="note",
+    )
+    return join([where, table_box("Table of all cells", head, body, kind="stack")])
 
 
-def _build_cell(cell: MeasuredCell, links: Links) -> Sequence[Markup | str]:
+def _build_cell(cell: MeasuredCell) -> Sequence[Markup | str]:
     scores = [format_cell_score(cell, prompt) for prompt in (cell.start, cell.best)]
     gain, counted_in = NOTHING, join([f"no: {cell.left_out}" if cell.left_out else "yes"])
     if cell.is_problem:
@@ -334,7 +344,7 @@ def _build_cell(cell: MeasuredCell, links: Links) -> Sequence[Markup | str]:
         gain = f"{format_points(sum(gains) / len(gains))} points"
     if cell.swept.problem:
         counted_in = join([counted_in, " ", bdi(cell.swept.problem, 2_000)])
-    return [link(cell.name, links), cell.status, *scores, gain, counted_in]
+    return [bdi(cell.name), cell.status, *scores, gain, counted_in]
 
 
 def _describe_find(cell: MeasuredCell) -> str:
@@ -351,15 +361,23 @@ def _build_gain(report: SweepReport) -> Markup | None:
     over = report.gain
     if over.estimate is None:
         return None
+    single = _find_single_squares(report)
     rows = [
-        GainRow(task.name, _count_runs(task.runs, task.questions), task.estimate)
+        GainRow(
+            task.name,
+            _count_runs(task.runs, task.questions),
+            single.get(task.task, task.estimate),
+        )
         for task in over.tasks
     ]
     if over.these is not None:
         rows.append(GainRow("these tasks alone", "over their questions", over.these, whole=True))
         rows.append(GainRow("tasks like these", "over tasks", over.estimate, whole=True))
     return join(
-        [fold("Gain on test questions, with 95 % intervals.", INTERVAL), build_forest(rows)]
+        [
+            fold("Gain on test questions, with 95 % intervals.", INTERVAL, OF_TASKS),
+            build_forest(rows),
+        ]
     )
 
 

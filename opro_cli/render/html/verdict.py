@@ -12,10 +12,10 @@ from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.diff import build_diff, is_rewritten
 from opro_cli.render.html.markup import Markup, bdi, clip, element, join, paragraphs
 from opro_cli.render.html.places import hide_places
+from opro_cli.render.html.rows import Score
 from opro_cli.render.html.view import (
     MOST_SHOWN,
     RunView,
-    Score,
     format_basis,
     note,
     place,

@@ -11,13 +11,10 @@ from opro_cli.core.run.selection import find_baseline, find_winner
 from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, element, join
-from opro_cli.render.safe import display_prompt
+from opro_cli.render.html.rows import Row, Score, choose_rows
 from opro_cli.reports.formats import are_shares, format_bounds
 from opro_cli.reports.recorded import History, RecordedRun
 from opro_cli.reports.result import build_result, serialize_candidates
-
-Score = Mapping[str, Any]
-"""A score as `reports.result.score_data` builds it."""
 
 
 def format_correct(score: Score) -> str:
@@ -44,53 +41,19 @@ def limit_text(rows: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A candidate: its anchor, its entry in the result, and whether all train answers are in."""
-
-    id: str
-    data: Mapping[str, Any]
-    whole: bool
-    is_start: bool
-    is_best: bool
-
-    @property
-    def instruction(self) -> str:
-        """The text, behind what else the prompt has; "(empty)" for none."""
-        return display_prompt(self.data)
-
-    @property
-    def step(self) -> int:
-        """The step that proposed it, 0 for an initial one."""
-        return int(self.data["step"])
-
-    @property
-    def kind(self) -> str | None:
-        """Its CSS class: "best", "start" or none."""
-        return "best" if self.is_best else "start" if self.is_start else None
-
-    def score(self, split: Split) -> Score | None:
-        """Return its score on a split, None before the first answer."""
-        score: Score | None = self.data["scores"].get(split)
-        return score
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it was stopped early, so that its train score is an estimate."""
-        return bool((self.score("train") or {}).get("estimated"))
-
-    def count_missed(self, kind: str) -> int:
-        """Return how many of its answers are "unreadable" or "refused", over all splits."""
-        return sum((self.score(split) or {}).get(kind, 0) for split in SPLITS)
-
-
-@dataclass(frozen=True, slots=True)
 class RunView:
-    """A run with all that its sections show; the anchors of its parts begin with `key`."""
+    """A run with all that its sections show.
+
+    Attributes:
+        key: With which the anchors of its parts begin.
+        drawn: The anchors of the rows that the page draws, of more than it draws at once.
+    """
 
     key: str
     run: RecordedRun
     result: Mapping[str, Any]
     rows: Sequence[Row]
+    drawn: frozenset[str]
     start: Candidate | None
     best: Candidate | None
     history: History
@@ -148,7 +111,7 @@ def build_view(run: RecordedRun, key: str, history: History) -> RunView:
         )
     ]
     result = build_result(run, finished=run.status == "finished")
-    return RunView(key, run, result, rows, start, best, history)
+    return RunView(key, run, result, rows, choose_rows(rows), start, best, history)
 
 
 def place(share: float) -> str:

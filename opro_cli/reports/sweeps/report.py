@@ -79,6 +79,11 @@ def format_estimate(gain: Estimate) -> str:
     return f"{sign(low, high)} {format_points(gain.mean)} [{format_span(low, high)}]"
 
 
+def format_gain(gain: Estimate) -> str:
+    """Format a difference without its interval, by which it has its sign: "▲ +12.3"."""
+    return f"{sign(gain.interval.low, gain.interval.high)} {format_points(gain.mean)}"
+
+
 def format_comparison(comparison: PairedComparison | None) -> str:
     """Format the difference of two prompts like `format_estimate`; "" for None."""
     if comparison is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from opro_cli.render.html.forest import GainRow, build_forest
 from opro_cli.render.html.heat_map import Tile, build_heat_map
 from opro_cli.render.html.sweep_page import render_sweep_report
 from opro_cli.reports.sweeps.measured import SweptCell
-from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report
+from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report, format_estimate
 from tests.hostile.cases import CASES, Hostile, named, together
 from tests.hostile.conftest import obeyed_in
 from tests.reports.html.pages import parsed, shape
@@ -99,8 +100,9 @@ def test_every_number_of_a_square_is_in_words() -> None:
     matrix = tree.one("section", id="matrix")
     first, second = matrix.one("tbody").all("td")
     # Wilson for 20 of 20 ends at 20 / (20 + z²), Tango for 20 gained at (20 - z²) / (20 + z²).
-    lines = ["100.0 % [83.9–100.0]", "▲ +100.0 [+67.8 to +100.0]", "1 seed, 20 questions"]
-    assert first.texts == lines
+    assert first.texts == ["100.0 % [83.9–100.0]", "▲ +100.0", "1 seed, 20 questions"]
+    gain = tree.one("section", id="gain").all("b")[0]
+    assert gain.text == "▲ +100.0 [+67.8 to +100.0]"
     assert (first.attributes["class"], second.attributes["class"]) == ("up4", "empty")
     assert second.text == "–1 stopped"
     assert "1 of 2 cells counted, 1 left out: 1 stopped" in tree.text.lower()
@@ -146,18 +148,15 @@ def test_the_forest_has_one_axis_and_one_line_of_no_gain() -> None:
     assert {each.attributes["y"] for each in tree.all("text")} == {"11.8em"}
 
 
-def test_cells_and_squares_and_winners_are_linked_where_there_is_a_page() -> None:
-    known = build_sweep_report("grid", two_tasks())
-    links = {"a_op": "a_op/report.html", "b_ho": "b%23/report.html"}
-    tree = parsed(render_sweep_report(known, links))
-    for section, found in (
-        ("matrix", ["a_op/report.html", "b%23/report.html"]),
-        ("winners", ["a_op/report.html", "b%23/report.html"]),
-        ("cells", ["a_op/report.html", "b%23/report.html"]),
-    ):
-        anchors = tree.one("section", id=section).all("a")
-        assert [each.attributes["href"] for each in anchors] == found
-    assert [each.text for each in tree.one("section", id="matrix").all("a")] == ["its run"] * 2
+def test_no_link_leads_out_of_the_page() -> None:
+    """Whoever gets the page by mail has no other file."""
+    tree = parsed(render_sweep_report(build_sweep_report("grid", two_tasks())))
+    links = [a.attributes["href"] or "" for a in tree.all("a")]
+    assert links
+    assert all(link.startswith("#") for link in links)
+    cells = tree.one("section", id="cells")
+    assert [th.text for th in cells.one("tbody").all("th")] == ["a_op", "b_op", "a_ho", "b_ho"]
+    assert "opro view grid opens each of them; its own page is CELL/report.html" in cells.text
 
 
 def test_the_instruction_of_a_winner_stands_first_and_whole() -> None:
@@ -200,3 +199,72 @@ def test_the_foot_says_what_it_took() -> None:
     assert "task:\n- a.yaml\n- b.yaml\n" in differ.text
     assert "model: openai/b" in share.text
     assert "openai/a" not in share.text
+
+
+def two_seeds(*variants: float) -> list[SweptCell]:
+    """Two tasks with two seeds each, under one variant or several."""
+    found = {"a": ("rrrrrrrrww", "rrrrrrrrww"), "b": ("wwwwwwwwrr", "wwrrrrwwrr")}
+    asked = {"a": "klmnopqrst", "b": "abcdefghij"}
+    told = []
+    for task, of_seeds in found.items():
+        for seed, after in enumerate(of_seeds):
+            for variant in variants or (None,):
+                run = run_of(task, "w" * 10, after, questions=asked[task])
+                own = {} if variant is None else {"search__temperature": variant}
+                told.append(cell(f"{task}{seed}{variant}", run, task=task, seed=seed, **own))
+    return told
+
+
+SPAN = re.compile(r"[-+][0-9.]+ to [-+][0-9.]+")
+
+
+def test_the_interval_of_a_gain_stands_in_one_place() -> None:
+    """A task under one variant: what its square gained is what it gained."""
+    found = build_sweep_report("grid", two_seeds())
+    tree = parsed(render_sweep_report(found))
+    matrix, gain = (tree.one("section", id=name) for name in ("matrix", "gain"))
+    assert SPAN.findall(matrix.text) == []
+    tiles = [td.texts[1] for td in matrix.one("tbody").all("td")]
+    assert tiles == ["▲ +80.0", "≈ +40.0"]
+    assert not matrix.all("tfoot")
+    shown = [each.text for each in gain.all("b")]
+    # By seeds and questions, as in the table that a terminal shows.
+    of_squares = [format_estimate(square.gain) for square in found.squares if square.gain]
+    assert shown[:2] == of_squares
+    assert of_squares[1] != format_estimate(found.gain.tasks[1].estimate)
+    assert len(shown) == len(set(shown)) == 4
+
+
+def test_squares_of_several_variants_have_intervals_of_their_own() -> None:
+    found = build_sweep_report("grid", two_seeds(0.5, 1.0))
+    tree = parsed(render_sweep_report(found))
+    matrix, gain = (tree.one("section", id=name) for name in ("matrix", "gain"))
+    assert len(SPAN.findall(matrix.one("tbody").text)) == 4
+    assert matrix.all("tfoot")
+    assert gain.all("b")[0].text == format_estimate(found.gain.tasks[0].estimate)
+
+
+def test_one_task_has_the_interval_of_its_headline() -> None:
+    found = build_sweep_report("grid", two_seeds()[:2])
+    tree = parsed(render_sweep_report(found))
+    (span,) = SPAN.findall(tree.one("div", class_="verdict").text)
+    assert SPAN.findall(tree.one("section", id="gain").text) == [span]
+    assert SPAN.findall(tree.one("section", id="matrix").text) == []
+
+
+def test_the_gain_of_a_winner_is_that_of_its_run_alone() -> None:
+    tree = parsed(render_sweep_report(build_sweep_report("grid", two_seeds())))
+    worth = tree.one("ul", class_="winners").all("p", class_="worth")[0]
+    assert worth.text.startswith("test, this run alone: 0.0 % ")
+    assert worth.text.endswith(" ▲ +80.0 [+30.0 to +94.3]")
+    single = parsed(render_sweep_report(build_sweep_report("grid", two_tasks())))
+    assert "this run alone" not in single.text
+
+
+def test_a_single_column_is_named_by_what_stands_in_it() -> None:
+    """ "base" means something beside other variants only."""
+    matrix = parsed(render_sweep_report(build_sweep_report("grid", two_seeds())))
+    titles = [th.text for th in matrix.one("section", id="matrix").one("thead").all("th")]
+    assert titles == ["test score and gain"]
+    several = parsed(render_sweep_report(build_sweep_report("grid", two_seeds(0.5, 1.0))))
+    assert len(several.one("section", id="matrix").one("thead").all("th")) == 2

@@ -9,8 +9,10 @@ import pytest
 
 from opro_cli.render.html.sweep_page import render_sweep_report
 from opro_cli.reports.sweeps.report import build_sweep_report
+from tests.pages.canned import AXE
+from tests.pages.test_views import find_faults
 from tests.reports.html.browser import CHROMIUM, browser
-from tests.reports.html.test_sweep_page import two_tasks
+from tests.reports.html.test_sweep_page import report, two_seeds, two_tasks
 
 pytestmark = [
     pytest.mark.browser,
@@ -39,7 +41,7 @@ ROWS = (
 )
 LABELS = """
 [...document.querySelectorAll('.forest text')].map(text => text.getBoundingClientRect())
-  .map(box => [box.left, box.right, box.top])
+  .filter(box => box.width).map(box => [box.left, box.right, box.top])
 """
 
 
@@ -47,10 +49,8 @@ LABELS = """
 async def test_nothing_is_cut_off_and_no_name_is_broken(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    told = two_tasks()
     page = tmp_path / "sweep.html"
-    links = {each.cell.name: f"{each.cell.name}/report.html" for each in told}
-    page.write_text(render_sweep_report(build_sweep_report("grid", told), links), "utf-8")
+    page.write_text(render_sweep_report(build_sweep_report("grid", two_tasks())), "utf-8")
     async with browser(tmp_path / "profile") as tab:
         await tab.open(page, *size)
         root = "document.documentElement"
@@ -68,3 +68,56 @@ async def test_nothing_is_cut_off_and_no_name_is_broken(
         assert all(box[2] >= bottom for box in boxes)
         assert all(one[1] < other[0] for one, other in pairwise(boxes))
         assert not tab.said
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: make axe")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "narrow"])
+async def test_axe_finds_nothing(tmp_path: Path, size: tuple[int, int], scheme: str) -> None:
+    told = two_tasks()
+    pages = {
+        "gains": render_sweep_report(build_sweep_report("grid", told)),
+        "transfer and failures": render_sweep_report(report(["a", "b"])),
+        "one cell": render_sweep_report(build_sweep_report("grid", told[:1])),
+    }
+    found = {}
+    async with browser(tmp_path / "profile") as tab:
+        for name, text in pages.items():
+            page = tmp_path / f"{name}.html"
+            page.write_text(text, "utf-8")
+            await tab.open(page, *size, scheme)
+            opened = "document.querySelectorAll('details').forEach(each => (each.open = true))"
+            await tab.evaluate(opened)
+            found[name] = await find_faults(tab)
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+HIDDEN = """
+[...document.querySelectorAll('details > *, .winners .text')]
+  .filter(each => !each.checkVisibility({contentVisibilityAuto: true})
+    || !each.getBoundingClientRect().height || each.scrollHeight > each.clientHeight + 2)
+  .filter(each => each.tagName !== "SUMMARY").map(each => each.textContent.slice(0, 60))
+"""
+
+
+async def test_paper_has_what_is_folded_on_a_screen(tmp_path: Path) -> None:
+    """The page has no script that would unfold it."""
+    page = tmp_path / "sweep.html"
+    page.write_text(render_sweep_report(build_sweep_report("grid", two_tasks())), "utf-8")
+    async with browser(tmp_path / "profile") as tab:
+        await tab.open(page, 1280, 900)
+        assert len(await tab.evaluate(HIDDEN)) > 3
+        await tab.call("Emulation.setEmulatedMedia", media="print")
+        assert await tab.evaluate(HIDDEN) == []
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "narrow"])
+async def test_the_labels_of_an_axis_do_not_overlap(tmp_path: Path, size: tuple[int, int]) -> None:
+    """From 0 to 100 there are six."""
+    page = tmp_path / "sweep.html"
+    page.write_text(render_sweep_report(build_sweep_report("grid", two_seeds()[:2])), "utf-8")
+    async with browser(tmp_path / "profile") as tab:
+        await tab.open(page, *size)
+        boxes = await tab.evaluate(LABELS)
+        assert len(boxes) == (6 if size[0] > 500 else 3)
+        assert all(one[1] + 3 < other[0] for one, other in pairwise(boxes))

@@ -58,8 +58,8 @@ function answerPanel(run, { close, step: stepBy, across }) {
   const heading = make("h2", { tabindex: "-1", id: "answer-title" });
   const content = make("div", { class: "answer-content" });
   const where = make("span", { class: "soft" });
-  const tool = (label, name, click) => {
-    const button = make("button", { type: "button", "aria-label": name, title: name }, label);
+  const tool = (label, name, click, kind = null) => {
+    const button = make("button", { type: "button", class: kind, "aria-label": name, title: name }, label);
     button.addEventListener("click", click);
     return button;
   };
@@ -71,7 +71,7 @@ function answerPanel(run, { close, step: stepBy, across }) {
         tool("←", "previous prompt (h)", () => across(-1)), tool("→", "next prompt (l)", () => across(1)),
         copyButton("copy link", () => location.href),
         copyButton("copy command", () => command),
-        tool("✕", "close (Esc)", close)),
+        tool("✕", "close (Esc)", close, "close")),
       where),
     content);
   let asked = "";

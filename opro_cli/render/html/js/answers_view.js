@@ -36,6 +36,7 @@ function answersView({ run }) {
   const tools = make("div", { class: "tools", role: "search" });
   const summary = make("p", { class: "note", role: "status" });
   const exports = make("span", { class: "exports" });
+  const print = make("button", { type: "button", class: "quiet print", on: { click: printView } }, "print");
   const onPaper = make("p", { class: "note on-paper" });
   let open = (question, prompt) => change({ open: `${encodePart(prompt.id)},${question}` }, true);
   const grid = virtualGrid((question, prompt) => open(question, prompt));
@@ -46,7 +47,7 @@ function answersView({ run }) {
   keyWords.push(make("li", null, make("span", { class: "cell w cut", "aria-hidden": "true" }, "✗"), " underlined: cut at its limit"));
   const node = make("div", { class: "view-answers" },
     make("h1", { class: "unseen" }, "Answers of ", bdi(run, 200)), runTabs(run, "answers"), tools,
-    make("p", { class: "note row-note" }, summary, exports),
+    make("div", { class: "note row-note" }, summary, exports, print),
     onPaper,
     make("div", { class: "split-view" }, make("div", { class: "grid-side" }, grid.node, empty,
       make("ul", { class: "key-words", "aria-label": "signs" }, keyWords)), panel.node));
@@ -201,9 +202,13 @@ function answersView({ run }) {
     print(on) {
       if (!loaded) return;
       const rows = Number(grid.node.getAttribute("aria-rowcount")) - 1;
-      const cut = rows > ON_PAPER.rows || grid.columns.length > ON_PAPER.columns;
-      onPaper.textContent = cut
-        ? `On paper: the first ${plural(Math.min(rows, ON_PAPER.rows), "question")} and ${plural(Math.min(grid.columns.length, ON_PAPER.columns), "prompt")}.` : "";
+      const printed = [[rows, ON_PAPER.rows, loaded.size], [grid.columns.length, ON_PAPER.columns, data.prompts.length]]
+        .map(([shown, most, all]) => `${count(Math.min(shown, most))} of ${count(all)}`);
+      const missing = grid.missing.length;
+      const texts = `the texts of ${plural(missing, "question")}`;
+      const late = !missing ? "" : frozen ? `; ${texts} were left out of this page`
+        : `; ${texts} had not come: “print” on the page waits for them`;
+      onPaper.textContent = `On paper: ${split}, ${printed[0]} questions under ${printed[1]} prompts${late}.`;
       grid.print(on);
     },
     /** Fetch the texts of all questions that paper has room for. */
@@ -247,6 +252,7 @@ function answersView({ run }) {
         fill(columns);
       }
       drawTools();
+      if (frozen) this.prepare(); // all is here, for whoever prints by the menu of the browser
       if (moved || stale) {
         const was = panel.node.hidden;
         await showOpen();

@@ -60,7 +60,7 @@ function compareView() {
         make("ol", { class: "examples" }, prompt.examples.map((each) => make("li", null, ...exampleParts(each))))) : null,
       make("dl", { class: "scores" }, scores),
       cost ? make("p", { class: "note" }, `per answer on ${split || "all splits"}: ${count(cost.tokens_in)} tokens in, ${count(cost.tokens_out)} out, ${money(cost.usd)}`) : null,
-      make("div", { class: "links" }, copyButton("copy", prompt.whole || prompt.text), copyButton("copy command", `opro prompt ${quote(`${run}@${place}`)}`)));
+      make("div", { class: "links" }, promptButtons(prompt), copyButton("copy command", `opro prompt ${quote(`${run}@${place}`)}`)));
   }
 
   function flipList(title, sign, numbers, run, split, ids) {

@@ -188,6 +188,15 @@ function copyButton(label, text) {
   return button;
 }
 
+/** Whether a prompt has worked examples or a layout beside its text. */
+const hasForm = ({ form }) => Boolean(form && (typeof form === "string" || Object.keys(form).length));
+
+/** Buttons that copy a prompt as a model gets it, and its text alone; one where that is all of it. */
+function promptButtons({ text, whole, form }) {
+  const part = text === null ? null : copyButton(whole || hasForm({ form }) ? "copy instruction" : "copy", text);
+  return [whole ? copyButton("copy whole prompt", whole) : null, part].filter(Boolean);
+}
+
 /** A command as a shell reads it. */
 const quote = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 

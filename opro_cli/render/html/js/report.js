@@ -6,6 +6,7 @@ const tip = byId("tip");
 
 function showTip(dot) {
   const row = byId(dot.getAttribute("href").slice(1));
+  if (!row) return;
   const text = row.querySelector(".text bdi").textContent;
   const letters = Array.from(text.slice(0, 2 * LONGEST_TIP));
   const more = letters.length > LONGEST_TIP || text.length > 2 * LONGEST_TIP;
@@ -28,8 +29,9 @@ function hideTip() {
 
 function walkCurve(curve) {
   const dots = [...curve.querySelectorAll("a")];
-  const byPlace = (a, b) => a.getBoundingClientRect().left - b.getBoundingClientRect().left;
-  dots.sort(byPlace);
+  // Read off the dots: to measure them would lay out the page before it is complete.
+  const place = ({ firstChild: mark }) => parseFloat(mark.getAttribute("cx") ?? mark.getAttribute("x"));
+  dots.sort((a, b) => place(a) - place(b));
   if (dots.length) dots[0].setAttribute("tabindex", "0");
   const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
   curve.addEventListener("keydown", (event) => {
@@ -66,16 +68,20 @@ function compareValues(a, b) {
   return a - b;
 }
 
-function sortTable(table, heading) {
-  const textual = heading.classList.contains("instruction");
-  const rises = textual || heading.classList.contains("step");
-  const now = heading.getAttribute("aria-sort");
-  const up = now === "none" ? rises : now === "descending";
+function orderRows(table, heading, up) {
   const rows = [...table.tBodies[0].rows].map((row) => [valueOf(row, heading.cellIndex), row]);
   // What has no value stays at the end, whichever way the others go.
   const [there, none] = [rows.filter(([v]) => v !== null), rows.filter(([v]) => v === null)];
   there.sort(([a], [b]) => (up ? compareValues(a, b) : compareValues(b, a)));
   table.tBodies[0].append(...[...there, ...none].map(([, row]) => row));
+}
+
+function sortTable(table, heading) {
+  const textual = heading.classList.contains("instruction");
+  const rises = textual || heading.classList.contains("step");
+  const now = heading.getAttribute("aria-sort");
+  const up = now === "none" ? rises : now === "descending";
+  orderRows(table, heading, up);
   for (const each of table.tHead.rows[0].cells) each.setAttribute("aria-sort", "none");
   heading.setAttribute("aria-sort", up ? "ascending" : "descending");
   foldRows(table);
@@ -96,15 +102,37 @@ function unfoldRows(table) {
   table.closest("section").querySelector(".unfold")?.remove();
 }
 
-function enlivenTable(table) {
+/** Have all rows in a table that was drawn with some; `fetchRows` returns them, each one element. */
+async function completeTable(table, fetchRows) {
+  const rest = table.closest("section").querySelector(".left-out");
+  if (!rest || !fetchRows) return;
+  const rows = await fetchRows();
+  if (!rest.isConnected) return; // they were asked for twice
+  table.tBodies[0].replaceChildren(...rows);
+  rest.remove();
+  const sorted = table.tHead.querySelector("[aria-sort$=ending]");
+  orderRows(table, sorted, sorted.getAttribute("aria-sort") === "ascending");
+  foldRows(table);
+}
+
+const completions = new WeakMap(); // of tables: what brings the rows that are left out
+
+function enlivenTable(table, fetchRows) {
+  const rest = table.closest("section").querySelector(".left-out");
+  const complete = () => completeTable(table, fetchRows)
+    .catch((error) => byId("trouble").replaceChildren(problem(error)));
+  completions.set(table, complete);
+  if (fetchRows) rest?.querySelector(".elsewhere").remove();
   for (const heading of table.tHead.rows[0].cells) {
-    heading.firstChild.addEventListener("click", () => sortTable(table, heading));
+    heading.firstChild.addEventListener("click", () => complete().then(() => sortTable(table, heading)));
   }
   foldRows(table);
-  if (![...table.tBodies[0].rows].some((row) => row.hidden)) return;
-  const words = `show all ${count(table.tBodies[0].rows.length)}`;
+  const rows = [...table.tBodies[0].rows];
+  if (!rest && !rows.some((row) => row.hidden)) return;
+  const words = !rest ? `show all ${count(rows.length)}`
+    : fetchRows ? `show all ${count(Number(rest.dataset.total))}` : `show these ${count(rows.length)}`;
   const button = make("button", { type: "button", class: "quiet unfold" }, words);
-  button.addEventListener("click", () => unfoldRows(table));
+  button.addEventListener("click", () => complete().then(() => unfoldRows(table)));
   table.parentElement.after(button);
 }
 
@@ -123,17 +151,20 @@ function goTo(id) {
   return true;
 }
 
-/** Give a report its keys, tips and buttons. `texts` are the prompts by id, as they were sent. */
-function enliven(root, texts) {
+/**
+ * Give a report its keys, tips and buttons. `texts` are the prompts by id, as they were sent;
+ * `fetchRows` returns all rows of the table, where there is somebody to ask for them.
+ */
+function enliven(root, texts, fetchRows = null) {
   for (const curve of root.querySelectorAll("svg.curve")) walkCurve(curve);
-  for (const table of root.querySelectorAll("table.candidates")) enlivenTable(table);
+  for (const table of root.querySelectorAll("table.candidates")) enlivenTable(table, fetchRows);
   for (const card of root.querySelectorAll("[data-prompt]")) {
     const prompt = texts.get(card.dataset.prompt);
     if (!prompt) continue;
     const save = make("button", { type: "button", class: "copy" }, "download");
-    save.addEventListener("click", () => download(card.dataset.file || "prompt.txt", prompt.text));
+    save.addEventListener("click", () => download(card.dataset.file || "prompt.txt", prompt.whole || prompt.text));
     card.append(
-      copyButton("copy", prompt.text),
+      ...promptButtons(prompt),
       save,
       copyButton("copy command", `opro prompt ${quote(prompt.command)}`),
     );

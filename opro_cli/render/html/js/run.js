@@ -33,22 +33,23 @@ const shortName = (prompt) => String(prompt.name || "").split("@").at(-1) || pro
 
 /** The prompts of a run by id, with the words that name them in a command. */
 function promptTexts(run, prompts) {
-  return new Map(prompts.map((prompt) => [prompt.id, { text: prompt.text, command: `${run}@${shortName(prompt)}` }]));
+  return new Map(prompts.map((prompt) => [prompt.id, { ...prompt, command: `${run}@${shortName(prompt)}` }]));
 }
 
 /** Links to answers and to a comparison in every row of the table of prompts. */
 function linkRows(root, run, prompts) {
-  prompts.forEach((prompt, at) => {
-    const cell = root.querySelector(`tr[id$="c${at}"] td.instruction`);
-    if (!cell) return;
+  for (const row of root.querySelectorAll("tr[id]")) {
+    const prompt = prompts[Number(row.id.slice(row.id.lastIndexOf("c") + 1))];
+    if (!prompt) continue;
+    const cell = row.querySelector("td.instruction");
     const name = shortName(prompt);
     const target = { view: "answers", run, asked: { prompts: writeList([prompt.id]) } };
     const pair = { view: "compare", run: "", asked: { prompts: writeList([`${run}@start`, `${run}@${name}`]) } };
     cell.append(make("div", { class: "links" },
       link(target, null, "answers", make("span", { class: "unseen" }, ` under prompt ${name}`)),
       prompt.is_start ? null : link(pair, null, "compare with start", make("span", { class: "unseen" }, `, prompt ${name}`)),
-      prompt.text === null ? null : copyButton("copy", prompt.text)));
-  });
+      promptButtons({ ...prompt, whole: "" })));
+  }
 }
 
 /** A link to both replies at every question that flipped. */
@@ -74,17 +75,34 @@ function runTabs(run, view) {
 
 function runView({ run }) {
   const panel = make("div", { class: "panel" });
-  const article = make("div", { class: "report" });
+  const article = make("div", { class: "report" }, make("p", { class: "note" }, "reading the run …"));
   const newer = make("button", { type: "button", class: "newer", hidden: true }, "show newer figures");
   const node = make("div", { class: "view-run" }, make("h1", { class: "unseen" }, bdi(run, 200)), runTabs(run, "report"), panel, newer, article);
   let data = null;
   let html = null;
 
+  async function fetchRows() {
+    const { html: rows } = await get(apiPath("rows", { name: run }));
+    const [table] = reportNodes(`<table>${rows}</table>`);
+    linkRows(table, run, data.prompts);
+    return [...table.rows];
+  }
+
+  async function completeAll() {
+    for (const table of article.querySelectorAll("table.candidates")) await completions.get(table)();
+  }
+
+  /** Show a part of the report, which may be a row that is not drawn yet. */
+  async function find(id) {
+    if (!byId(id)) await completeAll();
+    goTo(id);
+  }
+
   function draw() {
     html = data.html;
     newer.hidden = true;
     article.replaceChildren(...reportNodes(html));
-    enliven(article, promptTexts(run, data.prompts));
+    enliven(article, promptTexts(run, data.prompts), fetchRows);
     linkRows(article, run, data.prompts);
     linkFlips(article, run, data.prompts);
   }
@@ -104,8 +122,10 @@ function runView({ run }) {
         if (data.html !== html && !busy) draw();
         else newer.hidden = data.html === html;
       }
-      if (moved && here.asked.at) goTo(here.asked.at);
+      if (moved && here.asked.at) await find(here.asked.at);
     },
+    /** Have the rows that are left out, so that paper has them. */
+    prepare: completeAll,
     keys: { a: () => (location.hash = writeAddress({ view: "answers", run })) },
   };
 }

@@ -73,13 +73,15 @@ function bestCell(row) {
   return [make("b", null, scoreText(mean, row.scale)), " ", make("small", null, split), " ", make("small", { class: "under" }, boundsText(interval, row.scale))];
 }
 
-function runCells(row, picked, pick) {
+function runCells(row, picked, pick, inside) {
   const box = make("input", { type: "checkbox", "aria-label": `compare ${visible(row.run)}` });
   box.checked = picked.includes(row.run);
   box.addEventListener("change", () => pick(row.run, box.checked));
   const tags = (row.tags || []).map((tag) => make("span", { class: "tag" }, brief(tag, 30)));
   const cell = (key, ...content) => make("td", { class: `c-${key}` }, ...content);
-  const name = link({ view: "run", run: row.run }, { class: "open" }, bdi(row.run, 120));
+  // Below the heading of its sweep a cell goes by its own name.
+  const own = inside && row.run.startsWith(`${row.sweep}/`) ? row.run.slice(row.sweep.length + 1) : row.run;
+  const name = link({ view: "run", run: row.run }, { class: "open", title: inside ? visible(row.run) : null }, bdi(own, 120));
   return [
     cell("pick", box),
     make("th", { scope: "row", class: "c-run" }, name, tags),
@@ -218,7 +220,7 @@ function runsView() {
     const source = JSON.stringify([row, picked.includes(row.run), inside]);
     const known = drawn.get(row.run);
     if (known?.source === source) return known.node;
-    const fresh = make("tr", { class: inside ? "swept" : null, "data-run": row.run }, runCells(row, picked, pick));
+    const fresh = make("tr", { class: inside ? "swept" : null, "data-run": row.run }, runCells(row, picked, pick, inside));
     drawn.set(row.run, { source, node: fresh });
     return fresh;
   }
