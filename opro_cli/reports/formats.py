@@ -366,7 +366,7 @@ def format_test_use(use: Mapping[str, Any]) -> str:
     if use["sharers"] > 1:
         parts.append(f"{use['sharers']:,} runs of the sweep share the use")
     if parts and use["threshold"] < _FIRST:
-        parts.append(f"p counts below {format_p(use['threshold'])}")
+        parts.append(f"a gain needs p below {format_p(use['threshold'])}")
     if use["note"]:
         parts.append(use["note"])
     return f"{use['rows']:,} test rows: {'; '.join(parts)}" if parts else ""

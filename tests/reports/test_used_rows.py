@@ -144,11 +144,11 @@ def test_nothing_is_known_before_all_is_answered() -> None:
         ({"earlier": 1, "threshold": 0.05}, "20 test rows: verdicts have used them once before"),
         (
             {"earlier": 3, "threshold": 0.005},
-            "20 test rows: verdicts have used them 3 times before; p counts below 0.005",
+            "20 test rows: verdicts have used them 3 times before; a gain needs p below 0.005",
         ),
         (
             {"sharers": 2, "threshold": 0.025},
-            "20 test rows: 2 runs of the sweep share the use; p counts below 0.025",
+            "20 test rows: 2 runs of the sweep share the use; a gain needs p below 0.025",
         ),
         (
             {"earlier": 1, "repeats": True},
