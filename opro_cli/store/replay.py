@@ -202,7 +202,7 @@ def pause_garbage_collection() -> Iterator[None]:
 
 
 SNAPSHOT = "snapshot.msgpack"
-_VERSION = 8
+_VERSION = 9
 _CRC_BYTES = 4
 
 

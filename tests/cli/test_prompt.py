@@ -24,7 +24,7 @@ from opro_cli.errors import UsageError
 from opro_cli.models import MODELS
 from opro_cli.reports.prompts import note_names
 from opro_cli.testing.session import ScriptedModel
-from tests.cli.conftest import Opro
+from tests.cli.conftest import Opro, only_run
 
 CONFIG = """\
 name: shop
@@ -431,3 +431,20 @@ def test_nothing_in_a_shown_row_is_a_hole() -> None:
     row = Example("Fill {{question}} and {name}.", "{{x}}", "t", 0)
     shown = open_prompts._show_escaped(Demo(0), examples=[row], replies={})
     assert shown == (r"Fill \{{question}} and {name}.", r"\{{x}}")
+
+
+def test_every_command_means_the_winner_that_was_tested(opro: Opro, folder: Path) -> None:
+    """A snapshot without the start prompt's estimate on dev once had another prompt win."""
+    opro("init", "first.yaml")
+    said = opro(
+        "optimize", "first.yaml", "--budget", "calls=359", "--set", "task.data.split.test=44"
+    )
+    assert said.code == 0
+    run = only_run(folder)
+    best = json.loads((run / "result.json").read_text())["best"]
+    assert best["scores"]["dev"]["estimated"]
+    assert best["scores"]["test"]["n"] == 44
+    assert opro("prompt", run.name, "--instruction").out == best["instruction"]
+    assert opro("show", run.name, "--json").data["best"] == best
+    (answers,) = (opro("show", f"{run.name}@best", "--answers", "--json").data,)
+    assert answers["instruction"] == best["instruction"]

@@ -12,11 +12,19 @@ from opro_cli.core.run.events import (
     Checked,
     Event,
     FirstReply,
+    InFlight,
+    Looked,
+    Probed,
+    PromptsCut,
     Proposed,
+    Pruned,
     Refused,
     Retried,
     SessionEnded,
     SessionStarted,
+    StepPlanned,
+    TestUsed,
+    Uncounted,
 )
 from opro_cli.core.run.state import AGAIN, IllegalEvent, RunState
 
@@ -56,7 +64,61 @@ proposals = st.builds(
     instructions=st.lists(st.sampled_from(TEXTS), max_size=2).map(tuple),
     **calls,
 )
+names = st.sampled_from(NAMES[:3])
+first = st.just(NAMES[0])  # the others are no candidates yet
+spans = st.sampled_from([(0.5, 0.25, 0.75), (1.0, 0.5, 1.0), (0.0, 0.0, 0.0)])
+looks = st.builds(
+    Looked,
+    at=moments,
+    step=st.integers(0, 1),
+    split=st.sampled_from(["train", "dev"]),
+    asked=st.dictionaries(first, st.just((0, 2)), max_size=1),
+    joining=st.sampled_from([(), (1,)]),
+    train=st.dictionaries(first, spans, max_size=1),
+    dev=st.dictionaries(first, spans, max_size=1),
+    finalists=st.lists(first, max_size=1).map(tuple),
+    over=st.booleans(),
+)
+spent = {"role": st.sampled_from(["scorer", "optimizer"]), "tokens": st.integers(0, 9)}
+notices = st.one_of(
+    st.builds(
+        Pruned, at=moments, candidate=names, mean=st.just(0.5), low=st.just(0), high=st.just(1)
+    ),
+    st.builds(StepPlanned, at=moments, step=st.integers(1, 2), samples=st.integers(0, 3)),
+    st.builds(Uncounted, at=moments, answered=st.booleans(), usd=money, why=st.just("x"), **spent),
+    st.builds(InFlight, at=moments, calls=st.integers(0, 2), usd=money, **spent),
+    st.builds(
+        PromptsCut,
+        at=moments,
+        prompts=st.just(2),
+        shortest=st.just(1),
+        longest=st.just(9),
+        **spent,
+    ),
+    st.builds(
+        TestUsed,
+        at=moments,
+        start=names,
+        winner=names,
+        use=st.just("u"),
+        set=st.just("s"),
+        rows=st.just(3),
+        number=st.just(1),
+        level=st.just(0.025),
+    ),
+    st.builds(
+        Probed,
+        at=moments,
+        role=st.just("scorer"),
+        calls=st.just(2),
+        prompt_tokens=st.just(3),
+        completion_tokens=st.just(1),
+        usd=st.just(0.1),
+    ),
+)
 others = st.one_of(
+    looks,
+    notices,
     st.builds(FirstReply, at=moments, **places, **calls),
     st.builds(Refused, at=moments, reason=st.just("filtered"), **places),
     st.builds(Checked, at=moments, role=st.sampled_from(["optimizer", "scorer"]), **calls),
@@ -65,7 +127,7 @@ others = st.one_of(
     st.builds(Retried, moments, st.just("scorer"), st.just(1), st.just(0.5), st.just("429")),
 )
 happenings: st.SearchStrategy[list[Event]] = st.lists(
-    answers | answers | proposals | others, max_size=40
+    answers | answers | proposals | looks | others, max_size=40
 )
 
 

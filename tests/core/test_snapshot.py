@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.run.candidates import Answers, Candidate, Outcome
-from opro_cli.core.run.events import Event
+from opro_cli.core.run.candidates import Answers, Candidate, Estimate, Outcome
+from opro_cli.core.run.events import Event, Looked
 from opro_cli.core.run.snapshot import (
     GIVEN,
     KEPT,
@@ -24,14 +25,16 @@ from opro_cli.core.run.snapshot import (
     take_snapshot,
 )
 from opro_cli.core.run.state import RunState, replay
+from opro_cli.core.stats.intervals import Interval
 from tests.core.histories import BASELINE, START, happenings, legal
 from tests.core.runs import answered, new_state
 
 SNAPSHOT_FIELDS = {field.name for field in dataclasses.fields(Snapshot)}
 
 
-def empty(rounds: int = 1) -> RunState:
-    return new_state(START, baselines=(BASELINE,), train=3, dev=3, test=3, rounds=rounds)
+def empty(rounds: int = 1, *, racing: bool = False) -> RunState:
+    sizes = {"train": 3, "dev": 3, "test": 3}
+    return new_state(START, baselines=(BASELINE,), rounds=rounds, racing=racing, **sizes)
 
 
 def attributes(state: RunState) -> dict[str, Any]:
@@ -60,18 +63,28 @@ def test_every_field_below_a_state_has_its_place_too(cls: type[Any], kept: type[
     assert names[0] == names[1]
 
 
-@given(happenings, happenings, st.sampled_from([1, 2]))
+@given(happenings, happenings, st.sampled_from([1, 2]), st.booleans())
 def test_a_restored_state_is_the_same_and_goes_on_the_same(
-    before: list[Event], after: list[Event], rounds: int
+    before: list[Event], after: list[Event], rounds: int, racing: bool
 ) -> None:
-    state = empty(rounds)
+    begin = partial(empty, rounds, racing=racing)
+    state = begin()
     past = legal(state, before)
-    assert attributes(restore(empty(rounds), take_snapshot(state))) == attributes(state)
+    assert attributes(restore(begin(), take_snapshot(state))) == attributes(state)
     # `taken` shares what it holds with its state, so the one to compare with is made anew.
-    replayed = replay(empty(rounds), past)
-    restored = restore(empty(rounds), take_snapshot(state))
+    replayed = replay(begin(), past)
+    restored = restore(begin(), take_snapshot(state))
     assert legal(restored, after) == legal(replayed, after)
     assert attributes(restored) == attributes(replayed)
+
+
+def test_an_estimate_on_questions_that_were_never_asked_is_kept() -> None:
+    """Without it another prompt would win for every reader than the one that was tested."""
+    state = empty(racing=True)
+    (start,) = state.candidates
+    state.apply(Looked(1.0, 0, dev={start: (0.7, 0.4, 0.9)}))
+    (restored,) = restore(empty(racing=True), take_snapshot(state)).candidates.values()
+    assert restored.answers["dev"].estimate == Estimate(0.7, Interval(0.4, 0.9), 3)
 
 
 def test_a_candidate_that_enters_again_is_one_and_the_same() -> None:

@@ -136,7 +136,7 @@ _BESIDE_OUTCOMES = tuple(field.name for field in fields(KeptAnswers)[1:])
 
 @dataclass(frozen=True, slots=True)
 class KeptCandidate:
-    """A `Candidate` as a snapshot has it; splits without any answer are left out."""
+    """A `Candidate` as a snapshot has it; splits about which nothing is known are left out."""
 
     id: str
     instruction: str
@@ -232,7 +232,7 @@ def _keep_candidates(candidates: Mapping[str, Candidate]) -> list[KeptCandidate]
             {
                 split: _keep_answers(answers)
                 for split, answers in each.answers.items()
-                if answers.by_question or answers.first_replies or answers.keyed_replies
+                if answers.by_question or _list_counts(answers) != _NOTHING
             },
             each.form,
             each.parents,
@@ -249,6 +249,10 @@ def _keep_answers(answers: Answers) -> KeptAnswers:
 
 def _list_counts(answers: Answers | KeptAnswers) -> dict[str, Any]:
     return {name: getattr(answers, name) for name in _BESIDE_OUTCOMES}
+
+
+_NOTHING = _list_counts(Answers())
+"""Of a split that was never asked. One without answers may have an estimate (loop/looks)."""
 
 
 def _restore_candidates(kept: Sequence[KeptCandidate], groups: Groups) -> dict[str, Candidate]:
