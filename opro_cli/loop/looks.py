@@ -86,11 +86,15 @@ def decide_look(state: RunState) -> Look | None:
     table = _Table(state, layout)
     if look.split == "train" and (next_look := _decide_on_train(state, look, layout, table)):
         return next_look
-    finalists = select_finalists(state) if state.sizes["dev"] else []
+    # Without a rival that was asked anything there is nothing to choose on dev.
+    compares = any(each.step and each.is_asked for each in state.candidates.values())
+    finalists = select_finalists(state) if state.sizes["dev"] and compares else []
     ids = tuple(each.id for each in finalists)
     if chosen := table.choose("dev", finalists):
         return Look(state.step, "dev", chosen, finalists=ids)
-    train, dev = table.estimate("train"), table.estimate("dev", finalists)
+    train = table.estimate("train")
+    asked_dev = any(each.answers["dev"].by_question for each in finalists)
+    dev = table.estimate("dev", finalists) if asked_dev else {}
     return Look(state.step, "dev", train=train, dev=dev, finalists=ids, over=True)
 
 

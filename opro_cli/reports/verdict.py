@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.deciding import name_basis
-from opro_cli.core.run.layout import TEST_SHARE, affords_test, count_for_verdict, count_test
+from opro_cli.core.run.layout import affords_test, count_for_verdict, count_test
 from opro_cli.core.run.selection import decide
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE, Scale
@@ -83,7 +83,7 @@ def judge(
         return Verdict("not_distinguishable", NO_SEARCH, headline=NO_SEARCH)
     if best is start:
         unasked = state.looks and not is_any_rival_asked(state)
-        reason = describe_unasked(state) if unasked else _explain_start(state)
+        reason = describe_unasked() if unasked else _explain_start(state)
         return Verdict(None if unasked else "not_distinguishable", reason)
     comparison = compare_candidates(start, best, side_by_side=state.interleaves)
     if comparison is None:
@@ -125,27 +125,23 @@ def is_any_rival_asked(state: RunState) -> bool:
     return any(each.step and each.is_asked for each in state.candidates.values())
 
 
-def describe_unasked(state: RunState) -> str:
+def describe_unasked() -> str:
     """Say that the budget bought no comparison."""
     return (
-        f"budget.calls {state.most_calls or 0:,} was spent before any other prompt was asked a "
-        "question, so nothing was compared"
+        "the budget of calls was spent before any other prompt was asked a question, so nothing "
+        "was compared"
     )
 
 
 def describe_untested(state: RunState) -> str:
-    """Say that the budget leaves no calls for test, or never kept any."""
-    cost = count_test(state, everything=False)
-    most = state.most_calls or 0
-    if cost > TEST_SHARE * most:
-        return (
-            f"the test questions under two prompts take {cost:,} calls, more than "
-            f"{TEST_SHARE:.0%} of budget.calls {most:,}, so they were not asked and no gain is "
-            f"claimed; budget.calls {count_for_verdict(state):,} buys a verdict"
-        )
+    """Say that the budget left no calls for test.
+
+    Nothing in it depends on the budget itself: a later session may have another one.
+    """
     return (
-        f"budget.calls {most:,} leaves fewer than the {cost:,} calls that the test questions "
-        "take, so no gain is claimed"
+        f"the budget did not leave the {count_test(state, everything=False):,} calls that the test "
+        "questions take under two prompts, so no gain is claimed; a new run with budget.calls "
+        f"{count_for_verdict(state):,} buys a verdict"
     )
 
 

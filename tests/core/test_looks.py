@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from opro_cli.core.racing.abilities import Ability, Prior
 from opro_cli.core.racing.looks import BLOCK, choose_look
 from opro_cli.core.racing.standings import Eases, learn_eases, measure_lead
+from opro_cli.core.stats.intervals import wilson_interval
 
 CLOSE = {name: Ability(0.1 * place, 1.0) for place, name in enumerate("abcdefgh")}
 OPEN = dict.fromkeys(CLOSE, 50)
@@ -92,3 +93,14 @@ def test_an_estimate_of_everything_is_the_score_and_has_no_spread() -> None:
 
 def test_the_chance_to_be_abler_is_a_normal_one() -> None:
     assert measure_lead(Ability(1.0, 0.5), Ability(0.0, 0.5)) == pytest.approx(1.0)
+
+
+def test_an_estimate_by_three_answers_of_one_prompt_is_hardly_one() -> None:
+    """Nobody else has answered: that all prompts are about as able is not known either."""
+    sheet = [(0, 1.0), (1, 1.0), (2, 1.0)]
+    alone, many = learn_eases([sheet], 40), learn_eases([sheet] * 60, 40)
+    assert alone.doubt > 1
+    assert many.doubt < 0.1
+    span = alone.expect(alone.measure(sheet), sheet, range(40)).interval
+    assert span.low <= wilson_interval(1.0, 3).low
+    assert span.high == 1.0

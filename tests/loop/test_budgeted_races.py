@@ -9,7 +9,13 @@ import pytest
 from opro_cli.core.run.candidates import Candidate, Estimate, Outcome
 from opro_cli.core.run.events import Answered, Event, Looked, Proposed
 from opro_cli.core.run.progress import count_calls, estimate_calls
-from opro_cli.core.run.selection import decide, find_winner, list_rivals, spread_out
+from opro_cli.core.run.selection import (
+    decide,
+    find_winner,
+    is_untried,
+    list_rivals,
+    spread_out,
+)
 from opro_cli.core.run.state import RunState
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.task.example import Example, Split
@@ -19,7 +25,7 @@ from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.reports.verdict import judge
 from tests.loop import runs
 from tests.loop.runs import MemoryJournal, calls, new_runner, outcome
-from tests.loop.test_racing_runs import Racers
+from tests.loop.test_racing_runs import Racers, say
 
 SIZES: tuple[tuple[Split, int, int], ...] = (("train", 1, 30), ("dev", 100, 20), ("test", 200, 12))
 SEARCH: dict[str, Any] = {
@@ -97,14 +103,26 @@ async def test_estimates_stand_in_the_live_view_and_the_budget_is_what_there_may
     assert estimate_calls(state) == 60 < estimate_calls((await raced(None, steps=2)).state)
 
 
+async def test_an_optimizer_that_proposes_nothing_ends_the_search_before_dev() -> None:
+    racers = Racers(0)
+    racers._say = lambda r: "I am sorry." if "Your task" in str(r.messages) else say(r)
+    runner = new_runner(MemoryJournal(), scorer=racers, budget={"calls": 100}, **SEARCH)
+    await runner.run()
+    state = runner.state
+    assert is_untried(state)
+    assert count_calls(state) < 80
+    assert not any(each.answers["dev"].by_question for each in state.candidates.values())
+
+
 async def test_a_budget_that_asks_no_other_prompt_is_no_comparison() -> None:
     runner = budgeted(7)
     await runner.run()
     (start,) = runner.state.of_step(0)
     verdict = judge(runner.state, start, start)
     assert verdict.outcome is None
-    asked = "budget.calls 7 was spent before any other prompt was asked a question"
-    assert asked in verdict.sentence
+    assert "was spent before any other prompt was asked a question" in verdict.sentence
+    assert start.answers["dev"].estimate is None, "no dev question was asked of anybody"
+    assert not start.answers["dev"].by_question
     tried = (await raced(60)).state
     (start,) = tried.of_step(0)
     assert judge(tried, start, start).outcome == "not_distinguishable"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from opro_cli.core.racing.abilities import Ability, Prior
 from opro_cli.core.run.candidates import Estimate
-from opro_cli.core.stats.intervals import Z_95, Interval
+from opro_cli.core.stats.intervals import Z_95, Interval, wilson_interval
 
 Sheet = Sequence[tuple[int, float]]
 """The scores of a candidate by question, ascending; what is left out of scores is not in it."""
@@ -30,16 +30,28 @@ ABILITY_SPREAD, EASE_SPREAD = 0.5, 1.0
 """The first guesses of the variances of abilities and of eases, in logits squared."""
 LARGEST = 2.0
 """The largest step of one round, in logits."""
+DOUBTFUL = 0.25
+"""The doubt from which an interval is no narrower than one by a candidate's own answers alone."""
+LARGEST_NOISE = 4.0
+"""The most that the variance of an ability by its answers alone counts, in logits squared."""
 MODEL_ERROR = 0.02
 """Standard deviation of the model's mean chance on unasked questions."""
 
 
 @dataclass(slots=True)
 class Eases:
-    """How easy each question is, in logits, and the prior of a candidate's ability."""
+    """How easy each question is, in logits, and the prior of a candidate's ability.
+
+    Attributes:
+        eases: By question.
+        prior: Of abilities.
+        doubt: The variance of the prior's mean, which few candidates tell poorly. It is common to
+            all, so it widens intervals and says nothing about who is abler.
+    """
 
     eases: list[float]
     prior: Prior
+    doubt: float = 0.0
 
     def measure(self, sheet: Sheet) -> Ability:
         """Return the most likely ability given a candidate's answers, and its variance."""
@@ -65,12 +77,15 @@ class Eases:
             total += chance
             slope += chance * (1 - chance)
         n = max(1, len(questions))
-        spread = math.sqrt(
-            slope + slope * slope * ability.variance + (MODEL_ERROR * len(missing)) ** 2
-        )
+        drawn = ability.variance / self.prior.variance  # the weight of the prior's mean in it
+        variance = ability.variance + drawn * drawn * self.doubt
+        spread = math.sqrt(slope + slope * slope * variance + (MODEL_ERROR * len(missing)) ** 2)
         mean = (sure + total) / n
-        low = max(sure / n, mean - Z_95 * spread / n)
-        high = min((sure + len(missing)) / n, mean + Z_95 * spread / n)
+        low, high = mean - Z_95 * spread / n, mean + Z_95 * spread / n
+        if known and self.doubt > DOUBTFUL:
+            alone = wilson_interval(math.fsum(known.values()) / len(known), len(known))
+            low, high = min(low, alone.low), max(high, alone.high)
+        low, high = max(sure / n, low), min((sure + len(missing)) / n, high)
         return Estimate(mean, Interval(min(low, mean), max(high, mean)))
 
 
@@ -84,13 +99,15 @@ def learn_eases(sheets: Sequence[Sheet], questions: int) -> Eases:
     for candidate, sheet in enumerate(sheets):
         for question, score in sheet:
             by_question.setdefault(question, []).append((candidate, score))
+    noises = 0.0
     for _ in range(ROUNDS):
-        shifts = 0.0
+        shifts = noises = 0.0
         for candidate, sheet in enumerate(sheets):
             own = abilities[candidate]
             step, noise = _improve(own, mean, variance, ((eases[q], score) for q, score in sheet))
             abilities[candidate] = own + step
             shifts += (own + step - mean) ** 2 + noise
+            noises += _measure_noise(noise, variance)
         if sheets:
             mean = math.fsum(abilities) / len(abilities)
         variance = (WEIGHT * ABILITY_SPREAD + shifts) / (WEIGHT + len(sheets))
@@ -103,7 +120,14 @@ def learn_eases(sheets: Sequence[Sheet], questions: int) -> Eases:
             eases[question] = own + step
             shifts += eases[question] ** 2 + noise
         spread = (WEIGHT * EASE_SPREAD + shifts) / (WEIGHT + len(by_question))
-    return Eases(eases, Prior(mean, variance))
+    doubt = (variance + noises / len(sheets)) / len(sheets) if sheets else variance
+    return Eases(eases, Prior(mean, variance), doubt)
+
+
+def _measure_noise(noise: float, variance: float) -> float:
+    """Return the variance of an ability by its answers alone, given that with the prior's help."""
+    known = 1 / noise - 1 / variance
+    return 1 / max(known, 1 / LARGEST_NOISE)
 
 
 def _improve(
