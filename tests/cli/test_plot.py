@@ -154,3 +154,16 @@ def test_a_png_is_as_wide_as_a_column_in_print(opro: Opro, folder: Path) -> None
     assert data[37:41] == b"pHYs"
     assert (across, down, unit) == (23622, 23622, 1)
     assert width / across * 1000 == pytest.approx(84, abs=0.1)
+
+
+def test_a_search_that_its_budget_laid_out_is_drawn_by_its_estimates(
+    opro: Opro, folder: Path
+) -> None:
+    opro("init", "first.yaml")
+    assert opro("optimize", "first.yaml", "--budget", "calls=100", "--name", "few").code == 0
+    (curve,) = opro("plot", "few", "--json").data["figure"]["runs"]
+    assert len(curve["candidates"]) > 5
+    assert not any(each["whole"] for each in curve["candidates"])
+    assert len(curve["best_so_far"]) > 1
+    front = opro("plot", "few", "--kind", "front", "--json").data["figure"]
+    assert any(each["role"] == "best" for each in front["candidates"])

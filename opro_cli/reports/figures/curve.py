@@ -100,10 +100,15 @@ def _build_run_curve(run: RecordedRun) -> RunCurve:
     require_search(run, "curve")
     scored = [(each, score) for each in state.candidates.values() if (score := each.score("train"))]
     whole = {each.id for each, _ in scored if state.is_scored(each, "train")}
-    if not whole:
+    # Under a budget that does not buy everything the best are known by estimates, too.
+    ranked = whole | {each.id for each, score in scored if state.looks and score.estimated}
+    if not ranked:
+        is_over = run.status == "finished"
         raise UsageError(
-            f"no candidate of {run.name} has all of its train answers",
-            f"`opro resume {run.name}` continues it",
+            f"no candidate of {run.name} has a train score",
+            f"`opro show {run.name}` says what there is"
+            if is_over
+            else f"`opro resume {run.name}` continues it",
         )
     roles = find_roles(state)
     points = tuple(
@@ -122,7 +127,7 @@ def _build_run_curve(run: RecordedRun) -> RunCurve:
         # Those that were stopped early are the worse ones: a mean without them would flatter.
         if each.id in whole or score.estimated:
             means.setdefault(each.step, []).append(state.scale.orient(score.mean))
-        if each.id in whole:
+        if each.id in ranked:
             best = tops.get(each.step)
             tops[each.step] = score if best is None or score.mean > best.mean else best
     steps = sorted(tops)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.cheapest import (
     Point,
     find_front,
@@ -13,6 +14,7 @@ from opro_cli.core.run.cheapest import (
     get_deciding_cost,
 )
 from opro_cli.core.run.deciding import Basis, get_basis, list_splits, measure_mean, measure_score
+from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import Scale
 from opro_cli.core.settings.settings import CostKind
 from opro_cli.core.task.example import Split
@@ -70,7 +72,7 @@ def build_front(run: RecordedRun) -> Front:
     scored = [
         each
         for each in state.candidates.values()
-        if all(state.is_scored(each, split) for split in splits)
+        if all(_is_ranked(state, each, split) for split in splits)
     ]
     costs = {each.id: get_deciding_cost(state, each) for each in scored}
     known = [
@@ -85,7 +87,7 @@ def build_front(run: RecordedRun) -> Front:
             f"{run.name} has no front of score and cost: {why}",
             "give prices in the config, or use a model that counts tokens: `opro docs cheaper`"
             if scored
-            else f"`opro resume {run.name}` continues it",
+            else f"`opro resume {run.name}` continues one that is not finished",
         )
     front = {point.candidate.id for point in find_front(known)}
     roles = find_roles(state)
@@ -103,3 +105,11 @@ def build_front(run: RecordedRun) -> Front:
     )
     unknown, cost_on = len(scored) - len(known), get_cost_split(state)
     return Front(run.name, basis, kind, state.scale, points, unknown, cost_on)
+
+
+def _is_ranked(state: RunState, candidate: Candidate, split: Split) -> bool:
+    """Return whether a candidate has a score that it could win by: an estimate is one in looks."""
+    if state.is_scored(candidate, split):
+        return True
+    score = candidate.score(split)
+    return state.looks and score is not None and score.estimated
