@@ -67,6 +67,8 @@ def sweep(
         return
     if engine == "ray":
         session.refuse_far_cells(cells)
+    if table.budget.calls is not None and (note := estimate(cells, table)["note"]):
+        say(f"note: {note}")
     with session.hold(planned, say) as limits:
         at_work = make_engine(engine, address, processes)
         try:
@@ -152,3 +154,5 @@ def show_estimate(estimate: dict[str, Any], *, as_json: bool) -> None:
     page = make_page(sys.stdout)
     page.write_table(build_estimate_table(estimate, page.width))
     page.write_line(estimate["assumptions"], "dim")
+    if estimate["note"]:
+        page.write_line(f"! {estimate['note']}", "yellow")

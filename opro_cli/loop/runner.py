@@ -156,8 +156,7 @@ class Runner:
         task = self.settings.task
         self._first = FirstAnswers(task, self.examples, list(self.first_answers))
         self._knows_first = bool(self.first_answers) or not self.state.has_answers()
-        # What several runs share cannot be laid out for one of them.
-        self.state.most_calls = None if self.shared else self.settings.budget.calls
+        self.state.most_calls = self.settings.budget.calls
         view = SearchView(
             self.state,
             self.examples["train"],

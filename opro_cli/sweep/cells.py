@@ -33,7 +33,14 @@ from opro_cli.store.run_folder import read_result, read_run
 from opro_cli.store.use_ledger import forget_uses
 from opro_cli.sweep.budget_session import RunJournals, Terms, open_budget
 from opro_cli.sweep.file import Sweep, SweepCell
-from opro_cli.sweep.limits import Limits, build_permits, has_ceiling, limit_budget, share_settings
+from opro_cli.sweep.limits import (
+    Limits,
+    build_permits,
+    has_ceiling,
+    leave_out_limits,
+    limit_budget,
+    share_settings,
+)
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget
 
 Standing = Literal["new", "begun", "finished"]
@@ -289,6 +296,7 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
             rows.append({"cell": cell.name, "status": status, "total": None})
             continue
         settings, folders = cell.settings, [Path(cell.part_folder)]
+        settings = replace(settings, budget=leave_out_limits(settings.budget, table.budget))
         task = repr(settings.task)
         if task not in data:  # read once for all cells of a task
             data[task] = wiring.load_data(settings, folders=folders).examples
@@ -301,9 +309,24 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
         )
         rows.append({"cell": cell.name, "status": status, "total": costs["total"]})
     open_rows = [row["total"] for row in rows if row["total"] is not None]
+    total = {kind: add_costs([row[kind] for row in open_rows]) for kind in KINDS}
     return {
         "name": table.name,
         "cells": rows,
-        "total": {kind: add_costs([row[kind] for row in open_rows]) for kind in KINDS},
+        "total": total,
         "assumptions": ASSUMPTIONS,
+        "note": _describe_shortage(total["expected"]["calls"], table, len(open_rows)),
     }
+
+
+def _describe_shortage(expected: int, table: SweepTable, cells: int) -> str:
+    """Return that a sweep's budget does not buy all of its cells; "" where it may."""
+    most = table.budget.calls
+    if most is None or (left := most - table.sum_spend().calls) >= expected:
+        return ""
+    return (
+        f"budget.calls {most:,} is for all cells together, and the {cells:,} that are open may "
+        f"take {expected:,} calls where {max(0, left):,} are left: they are begun in turn, and the "
+        "last ones may get nothing. budget.calls in the base config or in the matrix is each "
+        "cell's own, and its search is laid out by it"
+    )

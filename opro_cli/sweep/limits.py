@@ -78,6 +78,9 @@ class Permits:
                 turn.set_result(None)
 
 
+_AMOUNTS = [name for name in CEILINGS if name != "calls"]
+
+
 def has_ceiling(budget: BudgetSettings) -> bool:
     """Whether a budget limits the cells of a sweep."""
     return any(getattr(budget, name) is not None for name in CEILINGS)
@@ -94,10 +97,24 @@ def share_settings(budget: BudgetSettings, parts: int) -> BudgetSettings:
 
 
 def limit_budget(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettings:
-    """Return the budget of a cell: of its own ceilings and the sweep's, the lower ones."""
+    """Return the budget of a cell: of its own ceilings and the sweep's, the lower ones.
+
+    That of calls is its own alone. Its search is laid out by it (core/run/layout), which what all
+    cells share cannot be; the sweep's own count keeps to the sweep's.
+    """
+    lower = {name: _least((getattr(own, name), getattr(all_cells, name))) for name in _AMOUNTS}
+    return replace(own, **lower)
+
+
+def leave_out_limits(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettings:
+    """Return the budget of a cell without the ceilings that it has from the sweep alone."""
+    given = {name: getattr(own, name) for name in _AMOUNTS}
     return replace(
         own,
-        **{name: _least((getattr(own, name), getattr(all_cells, name))) for name in CEILINGS},
+        **{
+            name: None if ceiling == getattr(all_cells, name) else ceiling
+            for name, ceiling in given.items()
+        },
     )
 
 

@@ -62,6 +62,22 @@ async def test_four_cells_at_a_time_make_as_many_calls_as_all_may_and_never_more
     assert len(server.requests) == 61  # the next session knows what the last one spent
 
 
+async def test_cells_with_a_budget_of_their_own_are_whole_searches(
+    tmp_path: Path, server: LocalServer
+) -> None:
+    matrix = "{search.seed: 0..1, search.racing: [true], budget.calls: [40]}"
+    cells_at(tmp_path, server.url, f"matrix: {matrix}\nbudget: {{calls: 1000}}\n")
+    at = Bench(tmp_path, server)
+    process = await at.opro("sweep", "s.yaml", "--processes", "2")
+    _, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    for path in journals(at):
+        result = json.loads((path.parent / "result.json").read_text())
+        assert result["status"] == "finished"
+        assert 20 < result["spend"]["calls"] <= 40
+        assert b'"event":"looked"' in path.read_bytes()
+
+
 async def test_tokens_that_all_cells_took_stay_below_the_ceiling(
     tmp_path: Path, server: LocalServer
 ) -> None:

@@ -115,8 +115,14 @@ def test_shards_have_their_parts_of_the_limits() -> None:
 
 
 def test_a_cell_may_spend_the_lower_of_its_own_ceiling_and_the_sweeps() -> None:
-    own, all_cells = BudgetSettings(usd=1.0, minutes=5), BudgetSettings(usd=3.0, calls=7)
-    assert limit_budget(own, all_cells) == BudgetSettings(usd=1.0, calls=7, minutes=5)
+    own, all_cells = BudgetSettings(usd=1.0, minutes=5), BudgetSettings(usd=3.0, tokens=7)
+    assert limit_budget(own, all_cells) == BudgetSettings(usd=1.0, tokens=7, minutes=5)
+
+
+def test_calls_for_all_cells_are_no_budget_of_one() -> None:
+    """A search is laid out by its own, and nobody knows what of a shared one will be left."""
+    assert limit_budget(BudgetSettings(), BudgetSettings(calls=7)) == BudgetSettings()
+    assert limit_budget(BudgetSettings(calls=9), BudgetSettings(calls=7)).calls == 9
 
 
 async def test_what_cells_spent_before_counts() -> None:
