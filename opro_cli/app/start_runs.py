@@ -15,9 +15,12 @@ from typing import Any
 from opro_cli.core.settings.settings import SearchSettings, Settings
 from opro_cli.core.task.prompt import Prompt
 from opro_cli.errors import OproError, UsageError
-from opro_cli.store.folders import Note
+from opro_cli.store.folders import Note, find_matching_runs
 
 _REFERENCE = re.compile(r"[^\s@][^\s]{0,199}@(?:best|start|[0-9]{1,9}(?:\.[0-9]{1,9})?)")
+
+
+_MISSPELT = re.compile(r"([^\s@][^\s]{0,199})\s*@\s*([^\s@]{1,40})")
 
 
 def list_references(settings: Settings) -> list[str]:
@@ -55,6 +58,7 @@ def resolve_start(
     Raises:
         UsageError: There is no such run or prompt, or it is more than a text and its place.
     """
+    _refuse_misspelt(settings, runs_dir)
     if not list_references(settings):
         return settings, ()
     from opro_cli.app.named_prompts import build_unscored_error, find_prompt
@@ -92,6 +96,21 @@ def resolve_start(
     own_forms = tuple(forms) if any(forms) or search.initial_forms else None
     search = replace(search, initial_instructions=tuple(texts), initial_forms=own_forms)
     return replace(settings, search=search), tuple(origins)
+
+
+def _refuse_misspelt(settings: Settings, runs_dir: Path) -> None:
+    """Refuse a start prompt like "grid@besst", where there is such a run: it would be asked as is.
+
+    Raises:
+        UsageError: There is one.
+    """
+    for text in settings.search.initial_instructions:
+        found = _MISSPELT.fullmatch(text)
+        if found and not _REFERENCE.fullmatch(text) and find_matching_runs(runs_dir, found[1]):
+            raise UsageError(
+                f"search.start: {text}: {found[1]} is a run, and @{found[2]} names no prompt of it",
+                f"what there is: {found[1]}@best, @start, @3 (the best of step 3), @3.2",
+            )
 
 
 def restore_references(

@@ -284,8 +284,8 @@ def build_too_large_error(call: ModelCall) -> ModelError:
     return ModelError(
         f"{call.name} sent more than {call.most_bytes:,} bytes for max_tokens "
         f"{call.max_tokens}{several}: the rest was not read",
-        "the server does not keep to max_tokens; raise it if answers may be that long, or ask "
-        "another server",
+        "the server does not keep to max_tokens: ask another server; if answers may be that long, "
+        "a new run with a larger max_tokens reads them",
         transient=False,
         unanswerable=True,
         maybe_billed=True,

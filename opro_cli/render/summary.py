@@ -134,10 +134,7 @@ def _print_details(result: Data, page: Page) -> None:
         page.write_line(format_spared(spared, result["best"]))
     stopped = result.get("stopped_early", {})  # a result of an older opro lacks it
     if stopped.get("candidates"):
-        candidates = pluralize(result["candidates"], "candidate")
-        saved = pluralize(stopped["questions_not_asked"], "question")
-        early = f"{stopped['candidates']:,} of {candidates} stopped early"
-        page.write_line(f"racing: {early}, {saved} not asked")
+        page.write_line(_describe_stopped(result, stopped))
     for line in _list_warnings(result):
         page.write_line(line, "yellow")
 
@@ -229,6 +226,16 @@ def _build_scores(result: Data) -> Table:
         on, before, after = tokens
         rows.append(("tokens", f"{before} an answer on {on}", f"{after} an answer on {on}", ""))
     return Table.build(titles, rows, right=(3,))
+
+
+def _describe_stopped(result: Data, stopped: Data) -> str:
+    """Say who was not asked everything: they lost their race, or the budget ended them all."""
+    some = f"{stopped['candidates']:,} of {pluralize(result['candidates'], 'candidate')}"
+    saved = pluralize(stopped["questions_not_asked"], "question")
+    train = ((result["best"] or {}).get("scores") or {}).get("train") or {}
+    if train.get("estimated"):  # not even the winner has all answers
+        return f"budget: {some} were asked some questions only, {saved} not asked"
+    return f"racing: {some} stopped early, {saved} not asked"
 
 
 def _format_score(score: Data | None, scale: Scale | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.deciding import name_basis
+from opro_cli.core.run.deciding import LEAST_CHANCE, LEAST_SHARE, name_basis
 from opro_cli.core.run.layout import affords_test, count_for_verdict, count_test
 from opro_cli.core.run.selection import decide
 from opro_cli.core.run.state import RunState
@@ -154,13 +154,14 @@ def _explain_start(state: RunState) -> str:
     if decision.share is not None and decision.estimated:
         return (
             "no candidate beats the start prompt reliably: the chance that the best one does is "
-            f"{format_share(decision.share)} by what was asked of {where}"
+            f"{format_share(decision.share)} by what was asked of {where}; "
+            f"{LEAST_CHANCE:.0%} would do"
         )
     if decision.share is None:
         return f"no candidate did better than the start prompt on {where}"
     return (
         "no candidate beats the start prompt reliably: the best one does so in "
-        f"{format_share(decision.share)} of resamples of {where}"
+        f"{format_share(decision.share)} of resamples of {where}; {LEAST_SHARE:.0%} would do"
     )
 
 

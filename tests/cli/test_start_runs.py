@@ -72,6 +72,8 @@ def test_check_resolves_and_refuses(opro: Opro, folder: Path, earlier: dict[str,
         ("nobody@best", "search.start: nobody@best: "),
         ("first@77", "search.start: first@77: no step 77: first-"),
         ("first@1.99", "search.start: first@1.99: step 1 of first-"),
+        ("first@besst", "search.start: first@besst: first is a run, and @besst names no prompt"),
+        ("first @best", "search.start: first @best: first is a run, and @best names no prompt"),
     ],
 )
 @pytest.mark.parametrize("command", ["check", "optimize"])

@@ -108,6 +108,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert large in text
         text = text.replace(large, small)
     (folder / "q.yaml").write_text(text)
+    shutil.copy(ROOT / "configs" / "data" / "bbh_navigate.jsonl", folder / "rows.jsonl")
     (folder / "own.yaml").write_text(text.replace("embedded/tiny-mistral", "openai/none", 1))
     (folder / "grid.yaml").write_text("name: grid\nbase: q.yaml\nmatrix: {search.seed: 0..1}\n")
     (folder / "worse.md").write_text("Let's solve the problem. Write the sum so far.\n")
@@ -155,7 +156,7 @@ CASES = {
     "check q.yaml --headroom": "Check",
     "config q.yaml": "Config",
     "init new.yaml": "Init",
-    "init rows.yaml --data data/bbh_navigate.jsonl": "Init",
+    "init rows.yaml --data rows.jsonl": "Init",
     "cache info": "Cache",
     "eval q.yaml -p Count. -p x": "list of EvalRow",
     "eval q.yaml -p Count. -p y --dry-run": "list of EvalPlanRow",

@@ -221,7 +221,7 @@ TABLE = [
     # far longer than max_tokens: neither read to its end nor asked for again
     Row("an answer of 10 MB", ALL,
         Fault("huge"),
-        Refused("unanswerable", None, "sent more than 67,136 bytes for max_tokens 50", "raise it",
+        Refused("unanswerable", None, "sent more than 67,136 bytes for max_tokens 50", "a larger",
                 None, billed=True)),
 ]
 # fmt: on
@@ -275,7 +275,7 @@ def check_refusal(error: ModelError, expected: Refused, name: str, before: datet
         expected.status,
     )
     assert not (error.unanswerable and error.transient)
-    # "raise it" is for an answer that is too long
+    # SHORTER is for an answer that is too long
     assert error.too_long == (error.unanswerable and expected.hint == SHORTER)
     answered = "" if expected.status is None else f"answered {expected.status}: "
     assert error.message.startswith(f"{name} {answered}{expected.says}")
