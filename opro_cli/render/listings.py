@@ -171,8 +171,9 @@ def _number_candidates(rows: Sequence[Data]) -> Iterator[tuple[str, Data]]:
 
 def _format_best(best: Data | None, scale: Scale | None) -> str:
     for split in ("test", "dev", "train"):  # the least seen one first
-        if best and best["scores"].get(split):
-            return f"{split} {formats.format_mean(best['scores'][split]['mean'], scale)}"
+        if best and (score := best["scores"].get(split)):
+            estimated = score.get("estimated", False)
+            return f"{split} {formats.format_mean(score['mean'], scale, estimated=estimated)}"
     return "–"
 
 

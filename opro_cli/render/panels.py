@@ -83,8 +83,8 @@ def _draw_steps(state: RunState, board: Scoreboard, width: int, height: int) -> 
     if not steps.mean:
         return [title, Text("nothing is scored yet", style="dim")]
     latest = (
-        (f"best {format_mean(steps.best_so_far[-1], scale)}", "bold green"),
-        (f"mean {format_mean(steps.mean[-1], scale)}", "yellow"),
+        (f"best {format_mean(steps.best_so_far[-1], scale, estimated=state.looks)}", "bold green"),
+        (f"mean {format_mean(steps.mean[-1], scale, estimated=state.looks)}", "yellow"),
         ("· each", "dim"),
     )
     for text, style in latest:

@@ -246,10 +246,13 @@ class PlainLog:
         best = max(_list_means(state.candidates.values(), state))
         mean = average(_list_means(state.of_step(step), state))
         of = f"/{state.search.steps}" if step else ""
+        best_so_far, of_step = (
+            format_mean(each, state.scale, estimated=state.looks) for each in (best, mean)
+        )
         self._write(
             at,
-            f"{format_origin(step)}{of} done: best so far {format_mean(best, state.scale)}, "
-            f"mean {format_mean(mean, state.scale)}, {_format_spend(state)}"
+            f"{format_origin(step)}{of} done: best so far {best_so_far}, mean {of_step}, "
+            f"{_format_spend(state)}"
             f"{_format_time_left(state)}",
         )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opro_cli.reports.recorded import RecordedRun
 
 SUMMARY = "summary.jsonl"
-_VERSION = 6
+_VERSION = 7
 _MADE_OF = ("run.json", "examples.jsonl", "events.jsonl", "result.json")
 
 _Stamps = list[tuple[int, ...] | None]

@@ -73,6 +73,12 @@ def test_a_long_name_is_whole_in_a_pipe() -> None:
     assert max(map(len, listed(rows, 60, terminal=True))) <= 60
 
 
+def test_an_estimate_has_its_tilde_in_the_list_of_runs() -> None:
+    guessed = row("sums", "Think.")
+    guessed["best"]["scores"]["test"]["estimated"] = True
+    assert "test ~62.5 %" in listed([guessed], 60)[2]
+
+
 @given(st.lists(st.tuples(anything, anything), max_size=3), st.sampled_from([20, 60, 110, 140]))
 def test_no_line_is_wider_than_the_page(texts: list[tuple[str, str]], width: int) -> None:
     lines = listed([row(*each) for each in texts], width, terminal=True)

@@ -49,7 +49,12 @@ def _build_row(view: RunView) -> list[Markup | str]:
         with_intervals = (
             join(
                 [
-                    element("b", formats.format_mean(score["mean"], view.scale)),
+                    element(
+                        "b",
+                        formats.format_mean(
+                            score["mean"], view.scale, estimated=score.get("estimated", False)
+                        ),
+                    ),
                     " ",
                     element("small", formats.format_bounds(*score["interval"])) if shares else None,
                 ]
