@@ -141,4 +141,4 @@ def test_the_names_of_facts_are_whole_on_80_columns() -> None:
     lines = console.file.getvalue().splitlines()
     for name in ("difference", "questions", "evidence", "calls"):
         assert any(line.startswith(f"{name} ") for line in lines), name
-    assert "of no loss; this look needs 0.0" in " ".join(" ".join(lines).split())
+    assert "; this look needs 0.0" in " ".join(" ".join(lines).split())
