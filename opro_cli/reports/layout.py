@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from opro_cli.core.run.layout import TEST_SHARE, count_for_verdict, count_test, lay_out
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.settings import DEMOS, PLACE, Settings
 from opro_cli.core.stats.groups import find_provable_gain
 from opro_cli.core.task.example import Example, Split
 from opro_cli.reports.formats import pluralize
@@ -50,11 +50,17 @@ def _describe_search(state: RunState, most: int) -> str:
     choice = f", and {dev:,} calls for the choice on dev" if dev else ""
     return (
         f"budget.calls {most:,} does not buy the whole search, of {state.count_everything():,} "
-        f"calls at most: it buys about {layout.steps:,} of {pluralize(state.search.steps, 'step')}"
-        ", more where proposals repeat what was tried, "
+        f"calls at most: it buys {_describe_steps(state, layout.steps)}, "
         f"first looks at {layout.first:,} of {sizes['train']:,} train questions and longer ones at "
         f"the best candidates{choice}; the winner may be one that was not asked everything"
     )
+
+
+def _describe_steps(state: RunState, steps: int) -> str:
+    of = f"{steps:,} of {pluralize(state.search.steps, 'step')}"
+    if state.search.strategy in (PLACE, DEMOS):
+        return f"up to {of}, fewer where the strategy has nothing left to try"
+    return f"about {of}, more where proposals repeat what was tried"
 
 
 def _describe_test(state: RunState, most: int) -> list[str]:

@@ -38,10 +38,11 @@ def test_the_more_candidates_there_are_the_longer_is_the_first_look(calls: int, 
     assert lay_out(state).first == first
 
 
-def describe(calls: int, **search: Any) -> str:
+def describe(calls: int, test: int | None = None, **search: Any) -> str:
+    sizes = dict(SIZES) if test is None else {**dict(SIZES), "test": test}
     examples = {
         split: tuple(Example(f"{split} {n}?", str(n), f"{split}:{n}", n) for n in range(size))
-        for split, size in SIZES
+        for split, size in sizes.items()
     }
     given = {"steps": 10, "candidates_per_step": 4, "racing": True, **search}
     return " ".join(describe_layout(settings(budget={"calls": calls}, **given), examples))
@@ -62,3 +63,13 @@ def test_what_test_asks_beside_the_verdict_is_not_ruled_out() -> None:
 def test_the_steps_that_a_budget_buys_are_no_promise() -> None:
     said = describe(100)
     assert "it buys about 3 of 10 steps, more where proposals repeat what was tried" in said
+    placed = describe(100, strategy="place")
+    assert " of 10 steps, fewer where the strategy has nothing left to try" in placed
+
+
+def test_a_smaller_test_split_is_named_only_where_it_tells_something() -> None:
+    """Of a budget of 200 a quarter is 50 calls, for 25 questions under two prompts."""
+    assert "task.data.split.test 25, which tells a gain of some 29 points" in describe(200, test=45)
+    few = describe(40, test=45)
+    assert "buys no verdict on test" in few
+    assert "task.data.split" not in few
