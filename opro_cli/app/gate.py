@@ -41,7 +41,7 @@ from opro_cli.store.run_folder import read_run
 
 GATES = "gates"
 """Where gates are kept in the folder of the runs, out of the way of their names."""
-_QUESTION = "{{question}}"
+_QUESTION = re.compile(r"\{\{\s*(?:question|input)\s*\}\}")
 _HINT = "`opro gate` compares prompts"
 
 
@@ -136,16 +136,21 @@ def _refuse_whole_prompts(request: GateRequest, pair: _Pair) -> None:
     """
     sides = (pair.old, pair.new)[2 - len(request.prompts) :]
     for side in sides:
-        if _QUESTION in side.text and (len(sides) == 2 or _QUESTION not in pair.old.text):
+        hole = _QUESTION.search(side.text)
+        if hole and (len(sides) == 2 or not _QUESTION.search(pair.old.text)):
             raise UsageError(
-                f"{side.label}: a whole prompt, with {_QUESTION} in it; a gate asks instructions, "
+                f"{side.label}: a whole prompt, with {hole[0]} in it; a gate asks instructions, "
                 "in the frame of the run or the config",
                 "`opro prompt RUN --instruction` prints the instruction of a run's winner alone",
             )
 
 
 def _note_empty(new: Side) -> tuple[str, ...]:
-    return () if new.text.strip() else (f"{new.label} is empty: the questions are asked alone",)
+    return (
+        ()
+        if new.text.strip()
+        else (f"{new.label} is empty: nothing stands in the place of the old prompt",)
+    )
 
 
 def _warn_of_few(rows: int, margin: float) -> str:

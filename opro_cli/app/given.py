@@ -202,7 +202,9 @@ def read_instruction(path: Path) -> str:
         DataError: It cannot be read, or is not UTF-8.
     """
     if path == Path():  # from "", what a script's unset variable leaves
-        raise DataError("an empty name, and no file", "name a text file, or - for stdin")
+        raise DataError(
+            "an empty name, or a folder, and no file", "name a text file, or - for stdin"
+        )
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else read_file(path)
         return data.decode().replace("\r\n", "\n").removesuffix("\n")

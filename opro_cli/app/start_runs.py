@@ -106,7 +106,11 @@ def _refuse_misspelt(settings: Settings, runs_dir: Path) -> None:
     """
     for text in settings.search.initial_instructions:
         found = _MISSPELT.fullmatch(text)
-        if found and not _REFERENCE.fullmatch(text) and find_matching_runs(runs_dir, found[1]):
+        if not found or _REFERENCE.fullmatch(text):
+            continue
+        # The name of a run, or that of its config: "me@home" is no slip for some run with "me".
+        meant = find_matching_runs(runs_dir, found[1])
+        if any(run.name == found[1] or run.name.startswith(f"{found[1]}-") for run in meant):
             raise UsageError(
                 f"search.start: {text}: {found[1]} is a run, and @{found[2]} names no prompt of it",
                 f"what there is: {found[1]}@best, @start, @3 (the best of step 3), @3.2",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ import typer
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Ledger, Plain, RunsDir, say
 from opro_cli.cli.session import OVER_BUDGET
+from opro_cli.errors import OproError
 
 if TYPE_CHECKING:
     from opro_cli.core.sweep import CellRow, SweepTable
@@ -67,8 +69,10 @@ def sweep(
         return
     if engine == "ray":
         session.refuse_far_cells(cells)
-    if table.budget.calls is not None and (note := estimate(cells, table)["note"]):
-        say(f"note: {note}")
+    if table.budget.calls is not None:
+        with suppress(OproError):  # what a cell lacks is told by its own failure
+            if note := estimate(cells, table)["note"]:
+                say(f"note: {note}")
     with session.hold(planned, say) as limits:
         at_work = make_engine(engine, address, processes)
         try:

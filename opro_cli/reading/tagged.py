@@ -174,7 +174,8 @@ def _list_pairs(
                 pairs.append(_join(reply, begun.pop(name), token))
             elif begun:  # "<INS>Think first.</Start>": models mix up the names
                 (*_, (other, opening)) = begun.items()
-                if re.search(r"\w", reply[opening.end() : token.start()]):
+                says = re.search(r"\w", reply[opening.end() : token.start()])
+                if says and not _is_closed_later(of_group, token, other):
                     pairs.append(_join(reply, begun.pop(other), token))
     if thinking:
         begun, openings = {}, []
@@ -183,6 +184,15 @@ def _list_pairs(
         yield from _list_unclosed(reply, openings)
     elif begun and not cut:
         yield from _list_unclosed(reply, [max(begun.values(), key=lambda token: token.start())])
+
+
+def _is_closed_later(tokens: Sequence[re.Match[str]], token: re.Match[str], name: str) -> bool:
+    """Return whether a tag of this name ends behind a token: the token is then part of a text."""
+    return any(
+        _is_end(each) and (each["name"] or each["square"] or "").lower() == name
+        for each in tokens
+        if each.start() > token.start() and not (each["opens"] or each["closes"])
+    )
 
 
 def _is_end(token: re.Match[str]) -> bool:
@@ -269,13 +279,18 @@ def _unwrap(text: str) -> str:
 
 
 def _drop_stray(text: str) -> str:
-    """Return a text without the tags that it begins and ends with."""
+    """Return a text without a pair of tags around it, or a lone one at an end of it.
+
+    Tags that a text speaks of stay.
+    """
     tags = list(_STRAY.finditer(text))
-    if tags and tags[-1].end() == len(text):
-        text = text[: tags[-1].start()]
-    if tags and not tags[0].start():
-        text = text[tags[0].end() :]
-    return text.strip()
+    if not tags:
+        return text
+    first, last = tags[0], tags[-1]
+    begins, ends = not first.start(), last.end() == len(text)
+    if len(tags) == 1 and (begins or ends):
+        return text[: first.start()].strip() or text[first.end() :].strip()
+    return text[first.end() : last.start()].strip() if begins and ends else text
 
 
 def _drop_marks(text: str) -> str:
@@ -287,6 +302,6 @@ def _drop_marks(text: str) -> str:
         rest = _APOSTROPHE.sub("", inner) if left in "'‘" else inner
         if left not in rest and right not in rest:
             return inner
-    if text.endswith("]") and "[" not in text:
-        return text[:-1]
-    return text[1:] if text.startswith("[") and "]" not in text else text
+    if re.search(r"[.!?。]\]\Z", text) and "[" not in text:
+        return text[:-1]  # behind a sentence: "(0, 1]" keeps its bracket
+    return text[1:] if re.match(r"\[[^\W\d_]", text) and "]" not in text else text

@@ -121,8 +121,8 @@ def _list_facts(report: GateReport) -> Iterator[tuple[str, str]]:
     yield "questions", f"{pairs.gained} gained, {pairs.lost} lost, of {len(pairs.cautious)} counted"
     yield (
         "evidence",
-        f"against a loss of {100 * report.margin:g} points or more p = {format_p(last.p_loss)}, "
-        f"against no loss p = {format_p(last.p_gain)}; this look needs {format_p(last.level)}",
+        f"that the loss is below {100 * report.margin:g} points: p = {format_p(last.p_loss)}; that "
+        f"there is a loss: p = {format_p(last.p_gain)}; this look needs {format_p(last.level)}",
     )
     yield "calls", f"{format_count(report.calls)} of {format_count(report.most_calls)}"
 

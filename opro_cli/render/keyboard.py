@@ -39,7 +39,7 @@ _CHARACTERS = {"\n": "enter", "\r": "enter", "\x7f": "backspace", "\x08": "backs
 _TAKE_PASTED, _LEAVE_PASTED = b"\x1b[?2004h", b"\x1b[?2004l"
 _PASTE, _PASTED = "\x1b[200~", "\x1b[201~"
 """What a terminal sends around pasted text, once it was told to."""
-_BEGUN = re.compile(rb"\x1b(?:[\[O][0-9;]*)?\Z")
+_BEGUN = re.compile(rb"\x1b(?:[\[O][0-9;<?]*)?\Z")
 """The key Escape, or a sequence whose rest has not come yet."""
 _ESCAPE_WAIT = 0.05
 """Seconds until an ESC without more is the key: what a slow line sends in two parts takes less."""

@@ -233,8 +233,9 @@ def _describe_stopped(result: Data, stopped: Data) -> str:
     some = f"{stopped['candidates']:,} of {pluralize(result['candidates'], 'candidate')}"
     saved = pluralize(stopped["questions_not_asked"], "question")
     train = ((result["best"] or {}).get("scores") or {}).get("train") or {}
-    if train.get("estimated"):  # not even the winner has all answers
-        return f"budget: {some} were asked some questions only, {saved} not asked"
+    if train.get("estimated"):  # not even the winner has all answers: nobody lost a race
+        was = "was" if stopped["candidates"] == 1 else "were"
+        return f"{some} {was} asked some of the train questions only, {saved} not asked"
     return f"racing: {some} stopped early, {saved} not asked"
 
 

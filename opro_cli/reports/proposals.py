@@ -71,7 +71,17 @@ class Remedy(NamedTuple):
 
 
 def suggest_change(state: RunState) -> Remedy:
-    """Return the remedy for the most frequent reason why nothing was tried."""
+    """Return the remedy for the most frequent reason why nothing was tried.
+
+    A race under a budget that is over is not taken up again.
+    """
+    remedy = _suggest_change(state)
+    if state.looks and state.race_is_over and remedy.resumes:
+        return Remedy(remedy.change or "name another optimizer.model", resumes=False)
+    return remedy
+
+
+def _suggest_change(state: RunState) -> Remedy:
     (why, _), *_ = [*_rank(state), ("", 0)]
     more = "" if state.is_searching else "search.steps"
     if why in (CUT_SHORT, EMPTY):

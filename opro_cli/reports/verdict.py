@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.deciding import LEAST_CHANCE, LEAST_SHARE, name_basis
-from opro_cli.core.run.layout import affords_test, count_for_verdict, count_test
-from opro_cli.core.run.selection import decide
+from opro_cli.core.run.layout import count_for_verdict, count_test
+from opro_cli.core.run.selection import decide, has_tried
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.stats.intervals import rescale_questions
@@ -83,13 +83,13 @@ def judge(
         return Verdict("not_distinguishable", NO_SEARCH, headline=NO_SEARCH)
     if best is start:
         unasked = state.looks and not is_any_rival_asked(state)
-        reason = describe_unasked() if unasked else _explain_start(state)
+        reason = describe_unasked(state) if unasked else _explain_start(state)
         return Verdict(None if unasked else "not_distinguishable", reason)
     comparison = compare_candidates(start, best, side_by_side=state.interleaves)
     if comparison is None:
-        affords = affords_test(state, everything=False)
+        asked = any(each.answers["test"].by_question for each in (start, best))
         refused = "the scorer refused every test question"
-        return Verdict(None, refused if affords else describe_untested(state))
+        return Verdict(None, refused if asked or not state.looks else describe_untested(state))
     outcome: Judgement = "not_distinguishable"
     if comparison.p_value < ALPHA:
         outcome = "improved" if comparison.difference > 0 else "worse"
@@ -125,8 +125,10 @@ def is_any_rival_asked(state: RunState) -> bool:
     return any(each.step and each.is_asked for each in state.candidates.values())
 
 
-def describe_unasked() -> str:
-    """Say that the budget bought no comparison."""
+def describe_unasked(state: RunState) -> str:
+    """Say that nothing was compared: the budget bought no question, or no proposal was new."""
+    if not has_tried(state):
+        return "no proposal gave another prompt to try, so nothing was compared"
     return (
         "the budget of calls was spent before any other prompt was asked a question, so nothing "
         "was compared"
@@ -155,13 +157,14 @@ def _explain_start(state: RunState) -> str:
         return (
             "no candidate beats the start prompt reliably: the chance that the best one does is "
             f"{format_share(decision.share)} by what was asked of {where}; "
-            f"{LEAST_CHANCE:.0%} would do"
+            f"{format_share(LEAST_CHANCE)} are needed"
         )
     if decision.share is None:
         return f"no candidate did better than the start prompt on {where}"
     return (
         "no candidate beats the start prompt reliably: the best one does so in "
-        f"{format_share(decision.share)} of resamples of {where}; {LEAST_SHARE:.0%} would do"
+        f"{format_share(decision.share)} of resamples of {where}; {format_share(LEAST_SHARE)} are "
+        "needed"
     )
 
 

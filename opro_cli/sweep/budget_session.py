@@ -89,7 +89,7 @@ def _largest_calls(run: RecordedRun, settings: Settings) -> dict[Role, Cost]:
     largest: dict[Role, Cost] = {}
     for role, tokens in prompts.items():
         prompt = round(tokens * BYTES_A_TOKEN) + PROMPT_OVERHEAD
-        reply, price = getattr(settings, role).reply_limit, prices[role]
+        reply, price = getattr(settings, role).reply_limit, prices.get(role)
         dollars = price_in_pico_usd(price, prompt, reply) if price else 0
         largest[role] = Cost(prompt + reply, dollars)
     return largest

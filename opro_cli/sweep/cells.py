@@ -37,7 +37,6 @@ from opro_cli.sweep.limits import (
     Limits,
     build_permits,
     has_ceiling,
-    leave_out_limits,
     limit_budget,
     share_settings,
 )
@@ -296,7 +295,6 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
             rows.append({"cell": cell.name, "status": status, "total": None})
             continue
         settings, folders = cell.settings, [Path(cell.part_folder)]
-        settings = replace(settings, budget=leave_out_limits(settings.budget, table.budget))
         task = repr(settings.task)
         if task not in data:  # read once for all cells of a task
             data[task] = wiring.load_data(settings, folders=folders).examples
@@ -315,18 +313,20 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
         "cells": rows,
         "total": total,
         "assumptions": ASSUMPTIONS,
-        "note": _describe_shortage(total["expected"]["calls"], table, len(open_rows)),
+        "note": _describe_shortage(total["expected"]["calls"], table),
     }
 
 
-def _describe_shortage(expected: int, table: SweepTable, cells: int) -> str:
+def _describe_shortage(expected: int, table: SweepTable) -> str:
     """Return that a sweep's budget does not buy all of its cells; "" where it may."""
     most = table.budget.calls
-    if most is None or (left := most - table.sum_spend().calls) >= expected:
+    begun = [row for row in table.rows.values() if (row.status_before or row.status) != "finished"]
+    expected = max(0, expected - sum(row.calls for row in begun))
+    if most is None or (left := max(0, most - table.sum_spend().calls)) >= expected:
         return ""
     return (
-        f"budget.calls {most:,} is for all cells together, and the {cells:,} that are open may "
-        f"take {expected:,} calls where {max(0, left):,} are left: they are begun in turn, and the "
+        f"budget.calls {most:,} is for all cells together, and those that are open may take "
+        f"{expected:,} more calls where {left:,} are left. They are begun in turn, and the "
         "last ones may get nothing. budget.calls in the base config or in the matrix is each "
         "cell's own, and its search is laid out by it"
     )

@@ -106,18 +106,6 @@ def limit_budget(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettin
     return replace(own, **lower)
 
 
-def leave_out_limits(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettings:
-    """Return the budget of a cell without the ceilings that it has from the sweep alone."""
-    given = {name: getattr(own, name) for name in _AMOUNTS}
-    return replace(
-        own,
-        **{
-            name: None if ceiling == getattr(all_cells, name) else ceiling
-            for name, ceiling in given.items()
-        },
-    )
-
-
 def build_permits(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, Permits]:
     """Return the permits of each endpoint by its address; where cells disagree, the lowest limit.
 

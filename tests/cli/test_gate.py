@@ -281,7 +281,7 @@ def uncounted_fields(reply: ChatReply) -> tuple[Any, ...]:
         (["c.yaml"], "c.yaml: nothing to compare"),
         (["c.yaml", "-p", "good.md"], "c.yaml: nothing to compare"),
         (["c.yaml", "-p", "gone.md", "-p", "bad.md"], "gone.md: cannot be read"),
-        (["c.yaml", "-p", "", "-p", "bad.md"], "an empty name, and no file"),
+        (["c.yaml", "-p", "", "-p", "bad.md"], "an empty name, or a folder, and no file"),
         (["c.yaml", "-p", "good.md", "-p", "whole.md"], "whole.md: a whole prompt, with {{quest"),
         (["gone.yaml", "-p", "good.md", "-p", "bad.md"], "gone.yaml: cannot be read"),
         (["nothing", "-p", "good.md"], "no run"),
@@ -374,7 +374,9 @@ def test_a_prompt_that_is_empty_is_asked_and_said_to_be(
 ) -> None:
     (folder / "empty.md").write_text("\n")
     said = opro(*PAIR, "empty.md", "--json")
-    assert said.data["notes"] == ["empty.md is empty: the questions are asked alone"]
+    assert said.data["notes"] == [
+        "empty.md is empty: nothing stands in the place of the old prompt"
+    ]
     assert said.data["calls"] == len(scorer.requests) > 0
 
 

@@ -130,7 +130,7 @@ def test_a_budget_that_does_not_buy_all_cells_is_told_before_they_begin(
     data = opro("sweep", "grid.yaml", "--dry-run", "--json").data
     expected = data["total"]["expected"]["calls"]
     assert expected == sum(cell["total"]["expected"]["calls"] for cell in data["cells"]) > 40
-    assert f"may take {expected:,} calls where 40 are left" in data["note"]
+    assert f"may take {expected:,} more calls where 40 are left" in data["note"]
     assert "note: budget.calls 40 is for all cells together" in opro("sweep", "grid.yaml").err
     grid.write_text(f"{SWEEP}budget: {{calls: 100_000}}\n")
     assert opro("sweep", "grid.yaml", "--dry-run", "--json").data["note"] == ""

@@ -22,6 +22,7 @@ from opro_cli.core.task.example import Example, Split
 from opro_cli.loop.looks import order_questions
 from opro_cli.loop.runner import Runner
 from opro_cli.render.scoreboard import Scoreboard
+from opro_cli.reports.proposals import suggest_change
 from opro_cli.reports.verdict import judge
 from tests.loop import runs
 from tests.loop.runs import MemoryJournal, calls, new_runner, outcome
@@ -110,6 +111,9 @@ async def test_an_optimizer_that_proposes_nothing_ends_the_search_before_dev() -
     await runner.run()
     state = runner.state
     assert is_untried(state)
+    assert not suggest_change(state).resumes, "a race that is over is not taken up again"
+    (start,) = state.of_step(0)
+    assert "no proposal gave another prompt" in judge(state, start, start).sentence
     assert count_calls(state) < 80
     assert not any(each.answers["dev"].by_question for each in state.candidates.values())
 

@@ -247,3 +247,17 @@ def test_brackets_inside_of_a_text_stay() -> None:
     text = "Answer in brackets [like this]"
     assert find_tagged(f"<INS>{text}</INS>") == text
     assert find_tagged("<INS>[A] or [B]</INS>") == "[A] or [B]"
+    for text in (
+        "Answer in the half-open interval (0, 1]",
+        "[0, 1) is the range of every answer",
+        "End every answer with ]",
+    ):
+        assert find_tagged(f"<INS>{text}</INS>") == text
+
+
+def test_tags_that_a_text_speaks_of_stay() -> None:
+    for text in (
+        "Close the answer with </Start> and stop there. Then check it.",
+        "Put your answer between <Start> and </Start>",
+    ):
+        assert find_tagged(f"<INS>{text}</INS>") == text
