@@ -120,7 +120,10 @@ const completions = new WeakMap(); // of tables: what brings the rows that are l
 function enlivenTable(table, fetchRows) {
   const rest = table.closest("section").querySelector(".left-out");
   const complete = () => completeTable(table, fetchRows)
-    .catch((error) => byId("trouble").replaceChildren(problem(error)));
+    .catch((error) => {
+      byId("trouble").replaceChildren(problem(error));
+      return false;
+    });
   completions.set(table, complete);
   if (fetchRows) rest?.querySelector(".elsewhere").remove();
   for (const heading of table.tHead.rows[0].cells) {
@@ -132,7 +135,7 @@ function enlivenTable(table, fetchRows) {
   const words = !rest ? `show all ${count(rows.length)}`
     : fetchRows ? `show all ${count(Number(rest.dataset.total))}` : `show these ${count(rows.length)}`;
   const button = make("button", { type: "button", class: "quiet unfold" }, words);
-  button.addEventListener("click", () => complete().then(() => unfoldRows(table)));
+  button.addEventListener("click", () => complete().then((done) => done === false || unfoldRows(table)));
   table.parentElement.after(button);
 }
 
