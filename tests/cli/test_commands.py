@@ -145,7 +145,9 @@ def test_stop_strings_are_sent_recorded_and_kept(
 ) -> None:
     text = CONFIG.replace("scripted/scorer", 'scripted/scorer, stop: "\\nQ:"')
     (folder / "c.yaml").write_text(
-        text.replace("scripted/optimizer", "scripted/optimizer, stop: [a, '#']")
+        text.replace("scripted/optimizer", "scripted/optimizer, stop: [a, '#']").replace(
+            "exemplars: 2", "exemplars: 2, racing: false"
+        )
         + "budget: {calls: 12}\n"
     )
     assert opro("optimize", "c.yaml").code == 3

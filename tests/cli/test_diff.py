@@ -132,7 +132,8 @@ def test_no_test_split(opro: Opro, folder: Path) -> None:
 
 
 def test_a_run_that_was_stopped(opro: Opro, folder: Path, model: ShuffledModel) -> None:
-    (folder / "c.yaml").write_text(f"{CONFIG}budget: {{calls: 12}}\n")
+    config = CONFIG.replace("exemplars: 2", "exemplars: 2, racing: false")
+    (folder / "c.yaml").write_text(f"{config}budget: {{calls: 12}}\n")
     assert opro("optimize", "c.yaml").code == 3
     said = opro("diff", "sums@start", "sums@0.1")
     assert said.code == 0
