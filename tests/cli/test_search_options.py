@@ -70,7 +70,7 @@ def test_a_run_that_began_with_options_nobody_looked_at_goes_on(
     write(folder, "opro", "{most: 2}")
     with monkeypatch.context() as as_before:
         as_before.setattr(file, "find_option_faults", lambda *_: ())
-        assert opro("optimize", "c.yaml", "-q", "--set", "budget.calls=10").code == 0
+        assert opro("optimize", "c.yaml", "-q", "--set", "budget.calls=30").code == 0
     said = opro("resume", "--last", "-q", "--budget", "calls=none")
     assert said.code == 0, said.err
     assert opro("check", "c.yaml").code == 2
