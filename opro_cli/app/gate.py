@@ -146,11 +146,9 @@ def _refuse_whole_prompts(request: GateRequest, pair: _Pair) -> None:
 
 
 def _note_empty(new: Side) -> tuple[str, ...]:
-    return (
-        ()
-        if new.text.strip()
-        else (f"{new.label} is empty: nothing stands in the place of the old prompt",)
-    )
+    if new.text.strip():
+        return ()
+    return (f"{new.label} is empty: nothing stands in the place of the old prompt",)
 
 
 def _warn_of_few(rows: int, margin: float) -> str:

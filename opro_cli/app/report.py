@@ -62,7 +62,7 @@ def write_report(runs: Sequence[RecordedRun], page: Path) -> None:
 def write_sweep_report(report: SweepReport, page: Path, note: Note) -> None:
     """Write the page about a sweep, and those about its cells.
 
-    It links none of them: whoever gets it sent has no other file.
+    It links none of them, so that it can be sent alone.
 
     Args:
         report: On the sweep.

@@ -18,8 +18,6 @@ from opro_cli.errors import OproError, UsageError
 from opro_cli.store.folders import Note, find_matching_runs
 
 _REFERENCE = re.compile(r"[^\s@][^\s]{0,199}@(?:best|start|[0-9]{1,9}(?:\.[0-9]{1,9})?)")
-
-
 _MISSPELT = re.compile(r"([^\s@][^\s]{0,199})\s*@\s*([^\s@]{1,40})")
 
 

@@ -157,6 +157,7 @@ def _list_pairs(
     begun: dict[str, re.Match[str]] = {}
     thinking = False
     of_group = [t for t in tokens if t.lastgroup in ("opens", "closes") or _group_of(t) == group]
+    last_ends = {_get_name(t): t.start() for t in of_group if t.lastgroup != "opens" and _is_end(t)}
     for token, is_inside in zip(of_group, _find_inside(of_group), strict=True):
         if token["opens"] or token["closes"]:
             if begun and not thinking and is_inside:
@@ -166,7 +167,7 @@ def _list_pairs(
                 pairs, openings = [], []
             begun = {}
         elif not thinking:
-            name = (token["name"] or token["square"]).lower()
+            name = _get_name(token)
             if not _is_end(token):
                 begun[name] = token
                 openings.append(token)
@@ -175,7 +176,7 @@ def _list_pairs(
             elif begun:  # "<INS>Think first.</Start>": models mix up the names
                 (*_, (other, opening)) = begun.items()
                 says = re.search(r"\w", reply[opening.end() : token.start()])
-                if says and not _is_closed_later(of_group, token, other):
+                if says and last_ends.get(other, -1) < token.start():
                     pairs.append(_join(reply, begun.pop(other), token))
     if thinking:
         begun, openings = {}, []
@@ -186,13 +187,8 @@ def _list_pairs(
         yield from _list_unclosed(reply, [max(begun.values(), key=lambda token: token.start())])
 
 
-def _is_closed_later(tokens: Sequence[re.Match[str]], token: re.Match[str], name: str) -> bool:
-    """Return whether a tag of this name ends behind a token: the token is then part of a text."""
-    return any(
-        _is_end(each) and (each["name"] or each["square"] or "").lower() == name
-        for each in tokens
-        if each.start() > token.start() and not (each["opens"] or each["closes"])
-    )
+def _get_name(token: re.Match[str]) -> str:
+    return (token["name"] or token["square"] or "").lower()
 
 
 def _is_end(token: re.Match[str]) -> bool:

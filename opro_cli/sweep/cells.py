@@ -33,13 +33,7 @@ from opro_cli.store.run_folder import read_result, read_run
 from opro_cli.store.use_ledger import forget_uses
 from opro_cli.sweep.budget_session import RunJournals, Terms, open_budget
 from opro_cli.sweep.file import Sweep, SweepCell
-from opro_cli.sweep.limits import (
-    Limits,
-    build_permits,
-    has_ceiling,
-    limit_budget,
-    share_settings,
-)
+from opro_cli.sweep.limits import Limits, build_permits, has_ceiling, limit_budget, share_settings
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget
 
 Standing = Literal["new", "begun", "finished"]

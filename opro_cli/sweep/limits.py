@@ -78,9 +78,6 @@ class Permits:
                 turn.set_result(None)
 
 
-_AMOUNTS = [name for name in CEILINGS if name != "calls"]
-
-
 def has_ceiling(budget: BudgetSettings) -> bool:
     """Whether a budget limits the cells of a sweep."""
     return any(getattr(budget, name) is not None for name in CEILINGS)
@@ -102,8 +99,11 @@ def limit_budget(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettin
     That of calls is its own alone. Its search is laid out by it (core/run/layout), which what all
     cells share cannot be; the sweep's own count keeps to the sweep's.
     """
-    lower = {name: _least((getattr(own, name), getattr(all_cells, name))) for name in _AMOUNTS}
-    return replace(own, **lower)
+    return replace(
+        own,
+        usd=_least((own.usd, all_cells.usd)),
+        tokens=_least((own.tokens, all_cells.tokens)),
+    )
 
 
 def build_permits(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, Permits]:

@@ -261,3 +261,8 @@ def test_tags_that_a_text_speaks_of_stay() -> None:
         "Put your answer between <Start> and </Start>",
     ):
         assert find_tagged(f"<INS>{text}</INS>") == text
+
+
+def test_mixed_up_tags_by_the_ten_thousand_are_read_in_one_pass() -> None:
+    """Read anew behind every tag, these would take a quarter of an hour."""
+    assert find_tagged("<INS>Think.</Start>\n" * 50_000) == "Think."

@@ -1,4 +1,4 @@
-"""What a config leaves out and its other keys decide, filled in before it is checked."""
+"""Fill in what a config leaves out and its other keys decide, before it is checked."""
 
 from __future__ import annotations
 

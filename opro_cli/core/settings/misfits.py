@@ -1,4 +1,4 @@
-"""What the keys of a config, each right by itself, do not let each other be."""
+"""Keys of a config that are right by themselves and do not go together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answers came to: confusion of labels, and whether scores kept their promise."""
+"""Figures of answers: confusion of labels, and whether scores kept their promise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all figures are made of: a value with its interval, and the runs that a figure takes."""
+"""A value with its interval, and the runs that a figure takes: common to all figures."""
 
 from __future__ import annotations
 
