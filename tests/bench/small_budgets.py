@@ -12,6 +12,9 @@ and dev 60 from these rows, and the rest tells what an instruction is worth. The
 some five minutes a task, and kept in `.bench`. Drawn answers are not like them: here many of the
 instructions get the very same answers, some the same answer to every question.
 
+`--intervals` prints instead how many of the 95 % intervals of train scores hold the score on all
+train questions.
+
     opro             budget: {calls: N}, proposals and all other calls among the N
     opro, questions  the same, N scorer calls, however many the proposals took
     halving x/y      successive halving of N/y proposals, rungs of equal cost, by means on the same
@@ -310,6 +313,28 @@ def measure(job: tuple[str, World | Recorded, int]) -> float:
     return METHODS[method](world, calls)
 
 
+def cover(job: tuple[World, int]) -> list[bool]:
+    """Whether the interval of each estimate on train holds the score on all train questions."""
+    world, calls = job
+    held = []
+    for candidate in conduct(world, calls)[0].candidates.values():
+        if estimate := candidate.answers["train"].estimate:
+            rows = range(world.sizes["train"])
+            true = score(world, read(candidate.instruction), rows)
+            low, high = estimate.interval.low, estimate.interval.high
+            held.append(low - 1e-4 <= true <= high + 1e-4)  # they are recorded to 4 places
+    return held
+
+
+def print_intervals(seeds: Sequence[int]) -> None:
+    """Print the share of intervals that hold what they should."""
+    with Pool(2) as pool:
+        for calls in (5, 10, 20, 40, *BUDGETS[:3]):
+            jobs = [(World(seed, (0.6, 0.3)[seed % 2]), calls) for seed in seeds]
+            held = [each for found in pool.map(cover, jobs, 4) for each in found]
+            print(f"{calls:5}  {100 * fmean(held):5.1f} % of {len(held)}", flush=True)
+
+
 def test_pairs(differences: Sequence[float]) -> float:
     """The two-sided p-value of a paired test, by the normal distribution."""
     spread = stdev(differences) / math.sqrt(len(differences))
@@ -322,6 +347,9 @@ def main(arguments: Sequence[str]) -> None:
     first = 0 if "--dev" in arguments else FIRST
     only = next((a[9:] for a in arguments if a.startswith("--budget=")), "")
     everyone = range(first, first + seeds)
+    if "--intervals" in arguments:
+        print_intervals(everyone)
+        return
     worlds: list[World | Recorded] = [World(seed, x) for x in (0.6, 0.3) for seed in everyone]
     if "--recorded" in arguments:
         tasks = [each for each in arguments if each in EMBEDDED] or ["navigate", "boolean"]
