@@ -6,50 +6,48 @@ then has a thread and a loop of its own. Nothing is printed unless `show` is set
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app import evaluate as app_evaluate
+from opro_cli.app.called import check_call, explain_failure, list_observers
 from opro_cli.app.given import (
     Given,
     MetricFunction,
     Model,
     Section,
+    as_evaluator,
     as_metric,
     as_model,
     as_problem,
+    check_split,
     read_plain,
-    refuse_halves,
-    start_from_drawn,
+    read_prompts,
+    settle,
     supply_problem,
 )
-from opro_cli.app.optimize import Origin, UsedTogether, start_with
+from opro_cli.app.optimize import NewRun, Origin, UsedTogether, start_with
+from opro_cli.app.own_loop import run_in_own_loop
 from opro_cli.app.resume import check_resumable
-from opro_cli.app.session import SessionOutcome, Stopper, stop_signals_to, work_on
+from opro_cli.app.session import SessionOutcome, Stopper, work_on
 from opro_cli.app.start_runs import resolve_start
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered
-from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.example import SPLITS, Split
+from opro_cli.core.task.example import Split
 from opro_cli.datasets.loading import LoadedData, settle_labels
-from opro_cli.errors import UsageError
-from opro_cli.evaluators import OutsideEvaluator
 from opro_cli.models.callable import ModelFunction
 from opro_cli.plugins import SUPPLIED
-from opro_cli.ports import ChatModel, Evaluator, Metric, Observer, Problem, Strategy
+from opro_cli.ports import ChatModel, Evaluator, Metric, Problem, Strategy
 from opro_cli.reports.recorded import Answer, Answers, RecordedRun
 from opro_cli.reports.result import build_result, serialize_candidates
 from opro_cli.store.folders import find_run
 from opro_cli.store.journal import read_numbered_events
 from opro_cli.store.run_folder import read_examples, read_run
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +67,8 @@ class Run:
     _recorded: RecordedRun = field(repr=False)
     _supplied: wiring.Supplied = field(default=wiring.NOTHING_SUPPLIED, repr=False)
     """The objects that it was begun with, for a resume in the same process."""
+    _asked: tuple[str, ...] | None = field(default=None, repr=False)
+    """The prompts of `evaluate`, whose folder may have those of earlier calls as well."""
 
     @property
     def status(self) -> str:
@@ -89,15 +89,23 @@ class Run:
 
     @property
     def candidates(self) -> list[dict[str, Any]]:
-        """Every candidate with its scores, as `opro show --json` lists them."""
-        return serialize_candidates(self._recorded.state)
+        """Every candidate with its scores, as `opro show --json` lists them.
+
+        Of `evaluate` they are its prompts, in the order in which they were given.
+        """
+        every = serialize_candidates(self._recorded.state)
+        if self._asked is None:
+            return every
+        by_text = {each["instruction"]: each for each in every}
+        return [by_text[text] for text in self._asked if text in by_text]
 
     def answers(self) -> Answers:
-        """Return every answer of the run, in the order of the journal."""
+        """Return every answer of the run, or to the prompts of `evaluate`, as journaled."""
         examples, state = self._recorded.examples, self._recorded.state
+        asked = None if self._asked is None else {*map(make_candidate_id, self._asked)}
         answers = Answers()
         for _, event in read_numbered_events(self.folder / "events.jsonl"):
-            if isinstance(event, Answered):
+            if isinstance(event, Answered) and (asked is None or event.candidate in asked):
                 candidate = state.get_candidate(event.candidate)
                 example = examples[event.split][event.question]
                 answers.append(
@@ -116,6 +124,7 @@ class Run:
                 )
         return answers
 
+    @check_call
     def resume(
         self,
         *,
@@ -128,6 +137,7 @@ class Run:
         problem: Problem | None = None,
         budget: Sequence[str] = (),
         show: bool = False,
+        preflight: bool = True,
         keep_going: bool = False,
         ledger: str | Path | None = None,
     ) -> Run:
@@ -144,6 +154,7 @@ class Run:
             problem: As `scorer`.
             budget: Changes of its ceilings, "usd=5" or "calls=+100".
             show: Print progress as the command does.
+            preflight: As of `optimize`.
             keep_going: Go on although the first answers are unreadable or beside the point.
             ledger: As of `optimize`, where it is not the one that the run began with.
 
@@ -158,16 +169,18 @@ class Run:
             {**known.models, **given},
             as_metric(metric) or known.metric,
             strategy or known.strategy,
-            _adapt(evaluator, settings) or known.evaluator,
+            as_evaluator(evaluator, settings) or known.evaluator,
         )
         if problem is not None:
             examples = read_examples(self.folder)["train"]
             supplied = supply_problem(supplied, settings, as_problem(problem), examples)
         where = Path(ledger) if ledger else None
-        how = {"show": show, "keep_going": keep_going}
-        return _work(self.folder, settings, supplied, ledger=where, **how)
+        how = {"show": show, "preflight": preflight, "keep_going": keep_going}
+        run = _work(self.folder, settings, supplied, ledger=where, **how)
+        return replace(run, _asked=self._asked)
 
 
+@check_call
 def optimize(
     config: str | Path | Section | None = None,
     *,
@@ -193,8 +206,8 @@ def optimize(
     Args:
         config: A config file, or its content; the other arguments win over it, key by key.
         task: The section of the config, whose `data.train`, `dev` and `test` may be rows: a list
-            of dicts or a Hugging Face Dataset. Short: {"data": rows, "input": …, "target": …,
-            "answer": …}. Its `problem` may be an object, too.
+            of dicts, a Hugging Face Dataset or a pandas DataFrame. Short: {"data": rows,
+            "input": …, "target": …, "answer": …}. Its `problem` may be an object, too.
         scorer: A model's name, its section, or a callable that takes the chat and returns a text.
         optimizer: As `scorer`.
         roles: Models of further roles, for an evaluator that asks them.
@@ -216,50 +229,41 @@ def optimize(
     """
     given = Given(task, {"scorer": scorer, "optimizer": optimizer, **(roles or {})}, metric)
     sections = {"search": search, "budget": budget, "name": name}
+    where = Path(ledger).absolute() if ledger else None
+    run, supplied = _start(
+        given, config, sections, strategy, evaluator, runs_dir=Path(runs_dir), ledger=where
+    )
+    how = {"show": show, "preflight": preflight, "keep_going": keep_going, "cached": cached}
+    return _work(run.folder, run.settings, supplied, ledger=where, is_new=True, **how)
+
+
+def _start(
+    given: Given,
+    config: str | Path | Section | None,
+    sections: Mapping[str, Any],
+    strategy: Strategy | None,
+    evaluator: Evaluator | None,
+    *,
+    runs_dir: Path,
+    ledger: Path | None,
+) -> tuple[NewRun, wiring.Supplied]:
+    """Make the folder of a new run; also return the objects that it is begun with."""
     with tempfile.TemporaryDirectory() as scratch:
         plain = given.config(config, sections, Path(scratch))
         if strategy is not None:
             plain.setdefault("search", {})["strategy"] = f"{SUPPLIED}{strategy.name}"
         if evaluator is not None:
             plain["task"]["evaluator"] = f"{SUPPLIED}{evaluator.name}"
-        read, start_runs = resolve_start(read_plain(plain), Path(runs_dir))
-        settings, data, supplied = _settle(given, read, config, strategy, evaluator)
+        read, start_runs = resolve_start(read_plain(plain), runs_dir)
+        folders = _list_folders(config)
+        settings, data, supplied = settle(given, read, folders, strategy, evaluator)
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
-    judge = supplied.evaluator
-    where = Path(ledger).absolute() if ledger else None
-    uses = UsedTogether(str(where or ""))
     origin = Origin(source, start_runs=start_runs)
-    run = start_with(settings, Path(runs_dir), origin, data=data, evaluator=judge, uses=uses)
-    how = {"show": show, "preflight": preflight, "keep_going": keep_going, "cached": cached}
-    return _work(run.folder, run.settings, supplied, ledger=where, **how)
-
-
-def _settle(
-    given: Given,
-    settings: Settings,
-    config: str | Path | Section | None,
-    strategy: Strategy | None,
-    evaluator: Evaluator | None,
-) -> tuple[Settings, LoadedData, wiring.Supplied]:
-    """Return the settings, the data and the parts of a new run; refuses before there is one."""
-    if given.problem is not None:
-        settings = start_from_drawn(settings, given.problem)
-    settings = wiring.fill_in_new(settings, _list_folders(config))
-    read_options(strategy, settings.search.options)
-    supplied = wiring.Supplied(given.models, given.metric, strategy, _adapt(evaluator, settings))
-    if given.problem is None:
-        return settings, wiring.load_data(settings, given.metric, _list_folders(config)), supplied
-    data = wiring.load_problem(settings.task, given.problem)
-    supplied = supply_problem(supplied, settings, given.problem, data.examples["train"])
-    return settings, data, supplied
-
-
-def _adapt(evaluator: Evaluator | None, settings: Settings) -> Evaluator | None:
-    if evaluator is None:
-        return None
-    outside = OutsideEvaluator(evaluator.name, evaluator, pinned=False)
-    return wiring.adapt_evaluator(outside, settings)
+    uses = UsedTogether(str(ledger or ""))
+    judge = supplied.evaluator
+    run = start_with(settings, runs_dir, origin, data=data, evaluator=judge, uses=uses)
+    return run, supplied
 
 
 def _list_folders(config: str | Path | Section | None) -> tuple[Path, ...]:
@@ -267,6 +271,7 @@ def _list_folders(config: str | Path | Section | None) -> tuple[Path, ...]:
     return (Path(config).resolve().parent,) if isinstance(config, str | Path) else ()
 
 
+@check_call
 def evaluate(
     prompts: str | Sequence[str],
     config: str | Path | Section | None = None,
@@ -280,6 +285,7 @@ def evaluate(
     fresh: bool = False,
     runs_dir: str | Path = "runs",
     show: bool = False,
+    preflight: bool = True,
 ) -> Run:
     """Score prompts on a split of the data, as `opro eval` does.
 
@@ -296,13 +302,18 @@ def evaluate(
             name, and under a metric that is an object.
         runs_dir: The folder of the runs; evaluations are in its folder "evals".
         show: Print progress as the command does.
+        preflight: Look at the first answers before the others are asked for.
 
     Returns:
-        The evaluation as a run: its `candidates` are the prompts.
+        The evaluation as a run: its `candidates` are the prompts, in their order, and its
+        `answers` those to them. Its folder is that of earlier calls with the same questions and
+        the same named scorer, so that `load_run` may list more.
+
+    Raises:
+        OproError: What the command would print; every answer is kept.
     """
-    texts = (prompts,) if isinstance(prompts, str) else tuple(prompts)
-    _check_questions(split, limit)
-    refuse_halves(texts)
+    texts = read_prompts(prompts)
+    check_split(split)
     given = Given(task, {"scorer": scorer}, metric)
     with tempfile.TemporaryDirectory() as scratch:
         plain = given.config(config, {"budget": budget}, Path(scratch))
@@ -316,36 +327,36 @@ def evaluate(
     dataset = replace(chosen, part_folder=str(folders[0]) if folders else None)
     fresh = fresh or given.is_nameless  # answers of another function are not its own
     (cell,) = app_evaluate.list_cells(texts, [dataset], [], Path(runs_dir), fresh=fresh)
-    models = {**given.models}
-    if "scorer" in models:
-        models["optimizer"] = models["scorer"]  # stands in the settings, and is never asked
+    asked = given.models.get("scorer")
+    models = {**given.models, **({"optimizer": asked} if asked else {})}  # never asked as that
     supplied = wiring.Supplied(models, given.metric)
+    # Another process may wait for an evaluation that is not afresh, and then works on it.
+    with explain_failure(cell.folder, supplied, is_new=fresh):
+        run, ending = _ask(cell, supplied, show=show, preflight=preflight)
+    result = build_result(run, finished=run.status == "finished")
+    return Run(cell.folder, result, ending, run, supplied, texts)
 
-    run = _ask(cell, supplied, show=show)
-    return Run(cell.folder, build_result(run, finished=run.status == "finished"), run.status, run)
 
+def _ask(
+    cell: app_evaluate.Cell, supplied: wiring.Supplied, *, show: bool, preflight: bool
+) -> tuple[RecordedRun, str]:
+    """Ask what is missing; also return how the session ended."""
 
-def _ask(cell: app_evaluate.Cell, supplied: wiring.Supplied, *, show: bool) -> RecordedRun:
-    def work(stopper: Stopper) -> RecordedRun:
-        run, _ = app_evaluate.evaluate(
+    def work(stopper: Stopper) -> tuple[RecordedRun, str]:
+        run, outcome = app_evaluate.evaluate(
             cell,
-            lambda: _observers(show),
+            lambda: list_observers(show=show),
             when_held=lambda _: None,
+            preflight=preflight,
             supplied=supplied,
             stopper=stopper,
         )
-        return run
+        return run, outcome.ending if outcome else run.status
 
-    return _outside_of_loops(work)
-
-
-def _check_questions(split: Any, limit: int | None) -> None:
-    if split not in SPLITS:
-        raise UsageError(f"split: expected train, dev or test, found {split!r:.60}")
-    if limit is not None and limit < 1:
-        raise UsageError(f"limit: expected a number of questions, found {limit!r:.60}")
+    return run_in_own_loop(work)
 
 
+@check_call
 def load_run(run: str | Path, runs_dir: str | Path = "runs") -> Run:
     """Return a run by its folder, its name, or an unambiguous part of its name.
 
@@ -368,12 +379,13 @@ def _work(
     keep_going: bool = False,
     cached: bool = True,
     ledger: Path | None = None,
+    is_new: bool = False,
 ) -> Run:
     def work(stopper: Stopper) -> SessionOutcome:
         return work_on(
             folder,
             settings,
-            _observers(show),
+            list_observers(show=show),
             preflight=preflight,
             keep_going=keep_going,
             cached=cached,
@@ -382,47 +394,6 @@ def _work(
             ledger=ledger,
         )
 
-    outcome = _outside_of_loops(work)
+    with explain_failure(folder, supplied, is_new=is_new):
+        outcome = run_in_own_loop(work)
     return Run(folder, outcome.result, outcome.ending, outcome.run, supplied)
-
-
-def _observers(show: bool) -> list[Observer]:
-    if not show:
-        return []
-    from opro_cli.render.consoles import make_observer
-
-    return [make_observer(plain=True)]
-
-
-def _outside_of_loops(work: Callable[[Stopper], T]) -> T:
-    """Run something that has an event loop of its own; in a thread where one runs already.
-
-    Ctrl-C stops it cleanly either way.
-    """
-    stopper = Stopper()
-    if not _in_a_loop():
-        return work(stopper)
-    results: list[T] = []
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(work(stopper))
-        except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread
-            failures.append(failure)
-
-    thread = threading.Thread(target=run, name="opro")
-    thread.start()
-    with stop_signals_to(stopper):
-        thread.join()
-    if failures:
-        raise failures[0]
-    return results[0]
-
-
-def _in_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

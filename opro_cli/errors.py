@@ -21,8 +21,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from opro_cli.shell import quote
+
 PINNED = "correct it and start a new run: this one resumes only with the part it began with"
 """The remedy for the failure of a part from outside opro, in place of a resume."""
+
+
+def name_in_shell(folder: str) -> str:
+    """Return a run as a remedy names it: its name where it is in `runs`, else its path, quoted."""
+    inside, _, name = folder.replace("\\", "/").rpartition("/")  # as Windows parts them, too
+    return quote(name if inside == "runs" else folder)
 
 
 def asks_for_new_run(hint: str | None) -> bool:
@@ -37,10 +45,13 @@ class OproError(Exception):
         message: One lower-case sentence that says what, where, expected and found.
         hint: The remedy, or None when the message already is one.
         where: The file or folder concerned, for programs; None where only the message says so.
+        folder: Of the run that is kept, for `opro_cli.load_run`; None where there is none, and
+            outside of the Python API.
     """
 
     exit_code = 1
     where: str | None = None
+    folder: str | None = None
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -118,7 +129,10 @@ class ModelError(OproError):
         tries: Calls in all that it is worth, None for as many as there is patience for.
         about: "address" where that may be wrong (no such host, a web page): unless it has answered
             before, asking again helps little. "config" where the remedy is another config, which
-            another run begins with.
+            another run begins with; never of a model that has answered in the run. "prompt" where
+            that is so for every prompt of the same form, whatever was answered before. "code" where
+            a function raised: asking again helps only one that has answered before. "endpoint"
+            where that server answers nobody any more, and another one may: no credit, no memory.
         refused: The optional parameter that the server does not take as it was sent; without it
             the request may be answered. "" for a refusal of anything else.
         sent: Its value, as people read it.
@@ -137,7 +151,7 @@ class ModelError(OproError):
         unanswerable: bool = False,
         too_long: bool = False,
         maybe_billed: bool = False,
-        about: Literal["", "address", "config"] = "",
+        about: Literal["", "address", "config", "prompt", "code", "endpoint"] = "",
     ) -> None:
         super().__init__(message, hint)
         self.about = about

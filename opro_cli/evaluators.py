@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opro_cli.core.run.progress import Role
-from opro_cli.core.scale import SHARE, Scale
+from opro_cli.core.scale import SHARE, Scale, read_value
 from opro_cli.core.task.chat import find_asked, parse_chat
 from opro_cli.core.task.example import UNREADABLE, Evaluation, Example, Grade, Message, Split
 from opro_cli.core.task.prompt import (
@@ -258,11 +258,13 @@ class OutsideEvaluator:
         """Evaluate as the user's object does; its errors become a RunError."""
         try:
             value = await self._part.evaluate(candidate, example, call)
-            if isinstance(value, int | float):
-                value = Evaluation(float(value), f"{value:g}")
+            if isinstance(value, Evaluation):
+                value = _read_numbers(value)
+            elif (number := read_value(value)) is not None:
+                value = Evaluation(number, f"{number:g}")
         except OproError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise RunError(
                 f"task.evaluator {self.name} failed on {example.source}: "
                 f"{type(error).__name__}: {error}",
@@ -274,3 +276,23 @@ class OutsideEvaluator:
                 f"found {type(value).__name__}"
             )
         return value
+
+
+def _read_numbers(evaluation: Evaluation) -> Evaluation:
+    """Return an evaluation that can be recorded: a journal knows no numbers of numpy.
+
+    Raises:
+        ValueError: Its value is no number.
+    """
+    value, parts = evaluation.value, evaluation.parts
+    if value is not None:
+        value = read_value(value)
+        if value is None:
+            raise ValueError(f"expected a number as value, found {evaluation.value!r:.60}")
+    return replace(evaluation, value=value, parts={n: _read_part(p) for n, p in parts.items()})
+
+
+def _read_part(part: Any) -> Any:
+    """Return a sub-score as it is, unless it is a number that JSON does not know."""
+    number = None if isinstance(part, int | float) else read_value(part)
+    return part if number is None else number

@@ -5,14 +5,28 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from opro_cli.errors import OproError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+T = TypeVar("T")
+
+BINARY: int = getattr(os, "O_BINARY", 0)
+"""A flag for `os.open`: without it Windows turns each line end that is written into two bytes."""
+NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)
+"""A flag for `os.open`: a pipe that stands for a file is not waited for. Not on Windows."""
+OPENS_FOLDERS = hasattr(os, "O_DIRECTORY")
+"""Whether a folder can be opened, to be synced or locked; not on Windows."""
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -51,7 +65,7 @@ def open_to_read(path: Path, *, stream: bool = False) -> BinaryIO:
     if stream and _is_own_stream(path):
         return path.open("rb")
     # O_NONBLOCK: should a pipe have taken its place since, opening it must not wait for a writer.
-    fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    fd = os.open(path, os.O_RDONLY | NONBLOCK | BINARY)
     return os.fdopen(fd, "rb")
 
 
@@ -106,8 +120,8 @@ def write_atomically(
                 temporary.chmod(mode)
             if lasting:
                 file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
+                sync_file(file.fileno())
+        retry_while_in_use(lambda: temporary.replace(path))
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -115,9 +129,48 @@ def write_atomically(
         sync_folder(path.parent)
 
 
+_IN_USE = frozenset({5, 32, 33})
+"""Windows' numbers: access denied, sharing violation, lock violation."""
+_PATIENCE_S, _PAUSE_S = 2.0, 0.02
+
+
+def retry_while_in_use(change: Callable[[], T]) -> T:
+    """Replace, rename or remove something that another process may just be reading.
+
+    Windows refuses that while a file is open anywhere: in `opro view`, say, or in a virus scanner.
+    They have it open for a moment, so it is tried again for two seconds.
+    """
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return change()
+        except OSError as error:
+            if getattr(error, "winerror", None) not in _IN_USE or time.monotonic() > until:
+                raise
+        time.sleep(_PAUSE_S)
+
+
+def sync_file(fd: int) -> None:
+    """Force an open file to the disk, and out of the disk's own memory, where fsync does not.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    if fcntl is not None and hasattr(fcntl, "F_FULLFSYNC"):  # macOS
+        try:
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        except OSError as error:
+            # Network file systems and some disks do not know it.
+            if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
+                raise
+        else:
+            return
+    os.fsync(fd)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames inside a folder durable; a no-op where folders cannot be opened (Windows)."""
-    if os.name == "nt":
+    if not OPENS_FOLDERS:
         return
     fd = os.open(folder, os.O_RDONLY)
     try:
@@ -128,6 +181,12 @@ def sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(fd)
+
+
+def read_at(fd: int, size: int, start: int) -> bytes:
+    """Read from a place in an open file; this moves the position in it. Windows has no `pread`."""
+    os.lseek(fd, start, os.SEEK_SET)
+    return os.read(fd, size)
 
 
 _BLOCK = 1 << 20

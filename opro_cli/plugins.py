@@ -94,7 +94,7 @@ def find_entry_point(group: str, name: str) -> Part | None:
         raise UsageError(f"{name}: offered by {names}", "uninstall one of them")
     try:
         value = offered[0].load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"{name} of {_distribution(offered[0])}: {type(error).__name__}: {error}",
             "upgrade or uninstall that distribution",
@@ -117,6 +117,27 @@ def find_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part 
         UsageError: It cannot be imported.
     """
     return load_part(key, name, folders) if is_outside(name) else find_entry_point(group, name)
+
+
+def find_outside_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part:
+    """Return the part from outside opro that a key of the config names.
+
+    Raises:
+        UsageError: There is none, or it is an object of the program that began the run.
+    """
+    if name.startswith(SUPPLIED):
+        keyword = key.rpartition(".")[2]
+        raise UsageError(
+            f"the {keyword} of this run is an object of the program that began it",
+            f"resume it from Python: opro_cli.load_run(RUN).resume({keyword}=…)",
+        )
+    part = find_part(key, group, name, [*folders, Path.cwd()])
+    if part is None:
+        raise UsageError(
+            f"{key}: no installed distribution offers {name}",
+            f"install the one that did, or name another {key}",
+        )
+    return part
 
 
 def is_offered(group: str, name: str) -> bool:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, cast
 
 LONGEST_LINE = 2**24
 """Bytes of a line that such a process may write."""
+_OUTPUT = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
+"""What a user's code prints must not fail for a letter that the locale lacks: on Windows a pipe
+takes those of cp1252 alone."""
+_NEW_GROUP = 0x200 if sys.platform == "win32" else 0  # CREATE_NEW_PROCESS_GROUP
 _ROOT = str(Path(__file__).resolve().parents[1])
 
 
@@ -38,10 +44,38 @@ async def start_module(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         limit=LONGEST_LINE,
-        # Ctrl-C is for this process, which lets the worker finish what is asked.
+        # Ctrl-C is for this process, which lets the worker finish what is asked. Windows has no
+        # sessions, and takes no notice of the first; only Windows has the second.
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": path, **(environment or {})},
+        creationflags=_NEW_GROUP,
+        env={**os.environ, **_OUTPUT, "PYTHONPATH": path, **(environment or {})},
     )
+
+
+def kill_with_children(process: asyncio.subprocess.Process) -> None:
+    """Kill a process of `start_module` and what it has started; on Windows the process alone."""
+    with suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        elif process.returncode is None:
+            process.kill()
+
+
+def take_pipe(descriptor: int) -> int:
+    """Return a copy of stdin or stdout, in whose place other code finds nothing, or stderr.
+
+    For a process of `start_module`. Nothing that it imports or runs can take a line from the pipe,
+    or write one into it. On Windows it could not even look at a stdin that a thread waits for, as
+    some libraries of numpy do while they are loaded: they would wait as well.
+    """
+    pipe = os.dup(descriptor)
+    if descriptor == 0:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+    else:
+        os.dup2(2, descriptor)
+    return pipe
 
 
 class Finished(NamedTuple):

@@ -14,21 +14,19 @@ from opro_cli.config.file import read_config as read_config_file
 from opro_cli.config.overrides import Override
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE
-from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
+from opro_cli.core.settings.filled import fill_search
+from opro_cli.core.settings.models import (
+    UNUSED,
+    PriceSettings,
+    is_control,
+    is_embedded,
+    is_gguf,
+)
 from opro_cli.core.settings.names import NameResolver
 from opro_cli.core.settings.read import read_options, read_settings
-from opro_cli.core.settings.settings import (
-    BASELINES,
-    SHORT,
-    UNUSED,
-    ModelSettings,
-    PriceSettings,
-    Settings,
-    TaskSettings,
-    is_embedded,
-)
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
-from opro_cli.core.task.placeholders import list_kept
 from opro_cli.core.task.problem import decode_problem, encode_problem
 from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.datasets.presets import expand_preset
@@ -37,11 +35,11 @@ from opro_cli.evaluators import InlineGrader, ModelEvaluator, OutsideEvaluator, 
 from opro_cli.grading.grader import SUPPLIED_METRIC, build_grader, build_metric, describe_grading
 from opro_cli.metrics import METRICS, create_metric
 from opro_cli.models import build_model
-from opro_cli.models.accounts import find_capped_prices, make_redactor, name_key_variable
+from opro_cli.models.accounts import make_redactor, name_key_variable
 from opro_cli.models.control import ControlModel
-from opro_cli.models.gguf_files import pin_file
+from opro_cli.models.prices import find_capped_prices
 from opro_cli.models.providers import find_model_defaults
-from opro_cli.plugins import SUPPLIED, Part, find_part, is_offered, is_outside
+from opro_cli.plugins import SUPPLIED, find_outside_part, is_offered
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Metric, Problem, Strategy
 from opro_cli.problems import (
     ProblemEvaluator,
@@ -52,8 +50,7 @@ from opro_cli.problems import (
     value_start,
 )
 from opro_cli.reports.request_words import name_role
-from opro_cli.store.answer_cache import AnswerStore
-from opro_cli.store.answer_file import find_cache_path, read_cache_limit
+from opro_cli.store.answer_cache import open_caches
 from opro_cli.strategies import (
     META_PROMPTS,
     OPTIONS,
@@ -70,9 +67,17 @@ def read_config(
     return load_config(config, NAMES, overrides, is_copy=is_copy)
 
 
-def read_scoring_config(config: Path) -> Settings:
-    """Read and check a config file whose given prompts are scored: it needs no optimizer."""
-    return load_config(config, replace(NAMES, searches=False))
+def read_scoring_config(
+    config: Path, overrides: Sequence[Override] = (), home: Path | None = None
+) -> Settings:
+    """Read and check a config file whose given prompts are scored: it needs no optimizer.
+
+    Args:
+        config: The file.
+        overrides: Keys in place of those of the file.
+        home: The folder that its data and models are beside, where that is not the file's own.
+    """
+    return load_config(config, replace(NAMES, searches=False), overrides, home=home)
 
 
 def read_partly(config: Path, overrides: Sequence[Override] = ()) -> ReadConfig:
@@ -104,17 +109,7 @@ def fill_in_new(settings: Settings, folders: Sequence[Path] = ()) -> Settings:
     if task.problem is not None and not task.problem.startswith(SUPPLIED):
         start = choose_start(settings, build_problem(task.problem, folders))
         search = replace(search, initial_instructions=start)
-    if search.baselines is None:
-        search = replace(search, baselines=BASELINES)
-    if search.noise_check is None:
-        search = replace(search, noise_check=True)
-    if search.racing is None:
-        search = replace(search, racing=search.rules != "paper")
-    if search.keep_placeholders is None and list_kept(search.initial_instructions):
-        search = replace(search, keep_placeholders=search.rules != "paper" and not task.problem)
-    if search.max_instruction_chars is None:
-        longest = 0 if search.rules == "paper" else 4 * search.longest_start
-        search = replace(search, max_instruction_chars=max(SHORT, longest))
+    search = fill_search(search, of_problem=bool(task.problem))
     return replace(settings, search=search)
 
 
@@ -184,27 +179,6 @@ def _check_strategy(name: str, part: object, attributes: Sequence[str]) -> None:
             f"search.strategy: {name} is not a strategy: it has no {', '.join(missing)}",
             "subclass opro_cli.Strategy; `opro docs extending` has an example",
         )
-
-
-def find_outside_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part:
-    """Return the part from outside opro that a key of the config names.
-
-    Raises:
-        UsageError: There is none, or it is an object of the program that began the run.
-    """
-    if name.startswith(SUPPLIED):
-        keyword = key.rpartition(".")[2]
-        raise UsageError(
-            f"the {keyword} of this run is an object of the program that began it",
-            f"resume it from Python: opro_cli.load_run(RUN).resume({keyword}=…)",
-        )
-    part = find_part(key, group, name, [*folders, Path.cwd()])
-    if part is None:
-        raise UsageError(
-            f"{key}: no installed distribution offers {name}",
-            f"install the one that did, or name another {key}",
-        )
-    return part
 
 
 def build_evaluator(
@@ -417,28 +391,3 @@ def build_models(
             key, searched = f"{name_role(role)}.model", [*folders, Path.cwd()]
             built[role] = tuple(build_model(each, key, searched) for each in model.deployments)
     return built
-
-
-def open_caches(settings: Settings) -> dict[Role, AnswerCache]:
-    """Open the answer caches of the models that are cached, by role.
-
-    Raises:
-        UsageError: OPRO_CACHE_MB is no size.
-    """
-    cached = {role: model for role, model in settings.models.items() if is_cached(model)}
-    if not cached:
-        return {}
-    store = AnswerStore(find_cache_path(), read_cache_limit())
-    return {role: store.bind(pin_file(model)) for role, model in cached.items()}
-
-
-def is_cached(model: ModelSettings) -> bool:
-    """Return True for a model whose answers are kept for other runs.
-
-    An embedded one is computed here and free, and another version of opro may bring other weights
-    under its name. So may the next edit of a module: python:MODULE:NAME is cached where the config
-    says so. A gguf/ model is pinned to its file, and seconds of a CPU are worth keeping.
-    """
-    if is_outside(model.model):
-        return model.cache is True
-    return model.cache is not False and not is_computed_here(model.model)

@@ -8,12 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from opro_cli.core.settings.json_schema import TASK_PRESET
-from opro_cli.core.settings.settings import (
-    BudgetSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    Settings,
-)
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
+from opro_cli.core.settings.settings import BudgetSettings, Settings
 from opro_cli.core.sweep import SweepSettings
 
 Field = dataclasses.Field[Any]

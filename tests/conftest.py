@@ -5,8 +5,13 @@ from __future__ import annotations
 import secrets
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.guards"]
+
+# An example takes as long as a busy machine needs; speed is measured by `make bench`.
+settings.register_profile("opro", deadline=None)
+settings.load_profile("opro")
 
 
 @pytest.fixture(autouse=True)

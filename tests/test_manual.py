@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,9 @@ from opro_cli.app.manual import list_topics
 from opro_cli.cli.app import VERBS, _only
 from opro_cli.config.templates import write_template
 from opro_cli.core.settings.filled import overlay
+from opro_cli.core.settings.models import ScorerSettings
 from opro_cli.core.settings.read import read_settings
-from opro_cli.core.settings.settings import ScorerSettings
-from opro_cli.models.accounts import find_price
+from opro_cli.models.prices import find_price
 from opro_cli.sweep.file import load_sweep
 from tests.documented import (
     PAGES,
@@ -150,6 +152,13 @@ def test_a_million_calls_cost_what_the_list_price_says(model: str) -> None:
     computed = 106 * price.input + 256 * price.output  # tokens of a prompt and of a reply
     assert million == pytest.approx(computed, rel=0.01)
     assert milliard == 1000 * million
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=page_id)
+def test_no_paragraph_is_there_twice(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    begins = [line[:45] for line in re.split(r"\n(?=[A-Z])", text) if len(line) > 60]
+    assert not [begin for begin, count in Counter(begins).items() if count > 1]
 
 
 def test_every_template_is_in_the_manual() -> None:

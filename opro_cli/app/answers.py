@@ -18,9 +18,9 @@ from opro_cli.evaluators import InlineGrader, ModelEvaluator, Repeats
 from opro_cli.grading.grader import build_metric
 from opro_cli.metrics import METRICS
 from opro_cli.reports.answers import GradedAnswer, ShownAnswers, list_answers
-from opro_cli.reports.comparison import BEST, select_prompt
 from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.selected import BEST, select_prompt
 from opro_cli.store.folders import Note
 from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run

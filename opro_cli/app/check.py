@@ -1,4 +1,4 @@
-"""Check a config and all that it names, and explain where its values come from; costs nothing."""
+"""Check a config and all that it names; costs nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opro_cli import wiring
 from opro_cli.app.ledger import NextUse, find_next_use
@@ -24,48 +24,37 @@ from opro_cli.app.startable import (
     require_prices,
     select_missing,
 )
-from opro_cli.config.file import read_overridden
 from opro_cli.config.overrides import parse_override
 from opro_cli.config.prompts import names_file
-from opro_cli.config.yaml_file import YamlFile, line_of_key
-from opro_cli.core.settings.differences import (
-    KeyOrigin,
-    convert_to_plain,
-    find_origins,
-    find_written,
-)
+from opro_cli.config.yaml_file import YamlFile
 from opro_cli.core.settings.meta_prompt import list_unused
+from opro_cli.core.settings.models import UNUSED, OptimizerSettings, ScorerSettings
 from opro_cli.core.settings.prompts import FILE
-from opro_cli.core.settings.settings import (
-    ASKING_NONE,
-    UNUSED,
-    OptimizerSettings,
-    ScorerSettings,
-    Settings,
-)
+from opro_cli.core.settings.search import ASKING_NONE
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.splits import describe_test_doubt
 from opro_cli.core.task.example import Example, Split, list_groups
+from opro_cli.core.task.template import parse_template
 from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.errors import ConfigError, ModelError, UsageError
 from opro_cli.grading.grader import describe_grading
-from opro_cli.models.accounts import (
-    keys_not_set,
-)
-from opro_cli.models.gguf_plan import inspect_files
+from opro_cli.models.accounts import keys_not_set
+from opro_cli.models.gguf_plan import FileReport, inspect_files
 from opro_cli.models.parameters import note_unsaid_reasoning
-from opro_cli.models.providers import (
-    REASONING_MAX_TOKENS,
-    is_reasoning,
-)
+from opro_cli.models.providers import REASONING_MAX_TOKENS, is_reasoning
+from opro_cli.ports import Strategy
 from opro_cli.problems import value_start
 from opro_cli.reports.formats import format_p, format_times
 from opro_cli.reports.labels import describe_golds
 from opro_cli.reports.layout import describe_layout
-from opro_cli.reports.prompts import note_names
+from opro_cli.reports.prompts import note_braces, note_names
 from opro_cli.reports.recorded_pace import RecordedPace, estimate_seconds, find_pace
 from opro_cli.reports.request_words import name_role
 from opro_cli.store.folders import list_runs
 from opro_cli.store.run_folder import read_result
+
+if TYPE_CHECKING:
+    from opro_cli.models.servers import Server
 
 ENOUGH_TO_REASON = 1000
 """Tokens of a reply below which a reasoning model may not come to its answer."""
@@ -100,8 +89,41 @@ def check(
     Raises:
         UsageError: A run could not even be described; it names every problem that there is.
     """
-    from opro_cli.reports.costs import build_forecast
+    inspected = _inspect(config, runs_dir, overrides)
+    return Check(_list_facts(inspected, runs_dir, ledger), inspected.problems)
 
+
+@dataclass(frozen=True, slots=True)
+class _Inspected:
+    """A config that is sound enough to say what a run of it would do.
+
+    Attributes:
+        settings: Of the run.
+        folders: Where parts from outside opro are looked for first.
+        data: The examples.
+        strategy: Of the search.
+        missing_keys: The variables of keys that are not set.
+        servers: Those that the user runs, as they have answered.
+        files: Those of models that opro serves itself.
+        problems: Why no run can begin yet, each with its remedy.
+    """
+
+    settings: Settings
+    folders: Sequence[Path]
+    data: LoadedData
+    strategy: Strategy
+    missing_keys: Sequence[str]
+    servers: Sequence[Server]
+    files: Sequence[FileReport]
+    problems: list[tuple[str, str | None]]
+
+
+def _inspect(config: Path, runs_dir: Path, overrides: Sequence[str]) -> _Inspected:
+    """Read a config and all that it names.
+
+    Raises:
+        UsageError: A run could not even be described; it names every problem that there is.
+    """
     folders = (config.resolve().parent,)
     read = wiring.read_partly(config, list(map(parse_override, overrides)))
     faults = Faults(
@@ -137,9 +159,20 @@ def check(
     waits += list_unset_headers(sound)
     if data is None or strategy is None or read.error is not None or faults.fatal:
         raise faults.build_error(waits)
+    problems = [*faults.problems, *waits]
+    return _Inspected(settings, folders, data, strategy, missing, servers, files, problems)
+
+
+def _list_facts(found: _Inspected, runs_dir: Path, ledger: Path | None) -> dict[str, Any]:
+    """Return what a run would do and ask, as `opro check --json` prints it."""
+    from opro_cli.reports.costs import build_forecast
+
+    settings, data, folders = found.settings, found.data, found.folders
     notes = (*describe_grading(settings, folders), *data.notes)
     start = value_start(settings, data.examples, folders)
-    facts = build_forecast(settings, data.examples, notes, strategy, missing, start)
+    facts = build_forecast(
+        settings, data.examples, notes, found.strategy, found.missing_keys, start
+    )
     facts["notes"] += [*describe_limits(settings), *describe_layout(settings, data.examples)]
     if settings.task.problem is None:
         facts |= _describe_questions(settings, data, facts, folders)
@@ -150,16 +183,16 @@ def check(
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
     facts["notes"] += [
-        *describe_servers(settings, servers, facts["longest_prompts"]),
+        *describe_servers(settings, found.servers, facts["longest_prompts"]),
         *list_model_notes(settings),
         *note_unused_holes(settings),
         *note_learnt_prices(settings),
-        *(note for each in files for note in each.notes),
+        *(note for each in found.files for note in each.notes),
     ]
     facts |= {"groups": data.groups.to_json()} if settings.task.problem is None else {}
-    facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
-    facts["files"] = [each.to_json() for each in files]
-    return Check(facts, [*faults.problems, *waits])
+    facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in found.servers]}
+    facts["files"] = [each.to_json() for each in found.files]
+    return facts
 
 
 def _note_use(
@@ -176,10 +209,12 @@ def _describe_questions(
 ) -> dict[str, Any]:
     """Return the facts about gold answers and start prompts, the notes of both included."""
     asked = "\n".join(each["content"] for each in facts["scorer_prompt"])
-    labels = [label for _, label in settings.task.labels or ()]
+    labels = tuple(dict.fromkeys(label for _, label in settings.task.labels or ()))
     prompts = (*settings.search.initial_instructions, *(settings.search.candidates or ()))
     golds = describe_golds(data.golds, labels, prompts, asked, settings.task.answer)
     notes = [*facts["notes"], *golds.notes, *note_prompts(prompts, data.fields, folders)]
+    if settings.task.problem is None and len(parse_template(settings.task.data.input).fields) == 1:
+        notes += note_braces(prompts, data.fields)
     return {"notes": notes, "gold_answers": golds.to_json()}
 
 
@@ -318,54 +353,3 @@ def find_pace_in(runs_dir: Path, settings: Settings) -> RecordedPace | None:
         folders = list_runs(runs_dir)[-MOST_RUNS:]
         return find_pace((read_result(each) or {} for each in reversed(folders)), settings)
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class ExplainedConfig:
-    """Every key of a config with its origin.
-
-    Attributes:
-        file: The config file.
-        plain: The whole config, as a new run would be given it.
-        keys: All keys in order.
-        lines: The lines of those that the file itself sets.
-    """
-
-    file: Path
-    plain: Mapping[str, Any]
-    keys: Sequence[KeyOrigin]
-    lines: Mapping[tuple[str, ...], int]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what `opro config --json` prints."""
-        keys = {
-            ".".join(key.path): {
-                "value": key.value,
-                "origin": key.kind,
-                "line": self.lines.get(key.path),
-                "preset": key.preset or None,
-            }
-            for key in self.keys
-        }
-        return {"file": str(self.file), "keys": keys, "config": self.plain}
-
-
-def explain_config(config: Path, overrides: Sequence[str] = ()) -> ExplainedConfig:
-    """Return each key of a config, its value and its origin; nothing is read but the file.
-
-    Args:
-        config: The file, or STDIN.
-        overrides: Keys in place of those of the file, each KEY=VALUE.
-    """
-    parsed = list(map(parse_override, overrides))
-    settings = wiring.read_config(config, parsed)
-    plain = convert_to_plain(wiring.fill_in_new(settings, (config.resolve().parent,)))
-    file = read_overridden(config, parsed)
-    keys = find_origins(plain, file.raw, wiring.NAMES)
-    keys = [replace(key, kind="option") if file.find_option(key.path) else key for key in keys]
-    lines = {
-        key.path: line_of_key(find_written(key.path, file.raw), file.lines)
-        for key in keys
-        if key.kind == "file"
-    }
-    return ExplainedConfig(config, plain, keys, lines)

@@ -11,14 +11,10 @@ from opro_cli.app.named_prompts import build_unscored_error, find_prompt
 from opro_cli.core.run.events import Answered, FirstReply
 from opro_cli.core.task.example import Split
 from opro_cli.errors import OproError
-from opro_cli.reports.comparison import (
-    PromptComparison,
-    SelectedPrompt,
-    compare_prompts,
-    select_prompt,
-)
+from opro_cli.reports.comparison import PromptComparison, compare_prompts
 from opro_cli.reports.paired import Replies
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.selected import SelectedPrompt, select_prompt
 from opro_cli.reports.sweeps.data import serialize_sweep, serialize_sweep_diff
 from opro_cli.reports.sweeps.measured import SweptCell
 from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report, diff_sweeps

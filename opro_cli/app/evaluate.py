@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app import startable
+from opro_cli.app.asked import DIGITS, compute_digest, hash_model
 from opro_cli.app.optimize import describe_parts
+from opro_cli.app.run_settings import list_part_folders
 from opro_cli.app.runs import EVALS
-from opro_cli.app.session import SessionOutcome, Stopper, list_part_folders, work_on
+from opro_cli.app.session import SessionOutcome, Stopper, work_on
 from opro_cli.config.file import locate_model
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.selection import sort_best_first
-from opro_cli.core.settings.differences import apply_changes, convert_to_plain
+from opro_cli.core.settings.differences import apply_changes
 from opro_cli.core.settings.misfits import find_misplaced_models
-from opro_cli.core.settings.settings import (
-    BudgetSettings,
-    OptimizerSettings,
-    SearchSettings,
-    Settings,
-)
+from opro_cli.core.settings.models import OptimizerSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.settings import BudgetSettings, Settings
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
 from opro_cli.datasets.loading import settle_labels
-from opro_cli.embedded.config import hash_weights
-from opro_cli.errors import (
-    RunExistsError,
-    RunFolderError,
-    UsageError,
-)
+from opro_cli.errors import RunExistsError, RunFolderError, UsageError
 from opro_cli.grading.grader import describe_grading
-from opro_cli.models.gguf_files import hash_files
 from opro_cli.ports import Observer
 from opro_cli.reports.matrix import Matrix, build_column
 from opro_cli.reports.recorded import RecordedRun
@@ -48,8 +38,6 @@ from opro_cli.store.journal import FileJournal
 from opro_cli.store.reopened import add_instructions
 from opro_cli.store.run_folder import CONFIG_COPY, create_run, prepare_runs_dir, read_run
 
-DIGITS = 12
-
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -58,17 +46,22 @@ class Dataset:
     Attributes:
         name: For people.
         part_folder: Where parts from outside opro are looked for first; None for nowhere else.
+        split: Which the questions are from.
     """
 
     name: str
     settings: Settings
     examples: tuple[Example, ...]
     part_folder: str | None = None
+    split: Split = "test"
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One model on one dataset: a run to be, or one that is there already."""
+    """One model on one dataset: a run to be, or one that is there already.
+
+    Its examples are those of its test split, whichever `split` of the dataset they are from.
+    """
 
     dataset: str
     model: str
@@ -76,6 +69,7 @@ class Cell:
     settings: Settings
     examples: Mapping[Split, Sequence[Example]]
     part_folder: str | None = None
+    split: Split = "test"
 
     @property
     def part_folders(self) -> tuple[Path, ...]:
@@ -132,7 +126,7 @@ def select_questions(
     if not chosen:
         sizes = ", ".join(f"{each} {len(rows)}" for each, rows in examples.items())
         raise UsageError(f"{name}: its {split} split is empty ({sizes})", "choose another --split")
-    return Dataset(f"{name}/{split}", settings, chosen)
+    return Dataset(f"{name}/{split}", settings, chosen, split=split)
 
 
 def list_best(name: str, folder: Path, top: int) -> list[str]:
@@ -191,7 +185,8 @@ def list_cells(
             folder = known[digest]
             ceilings = apply_changes(read_budget(folder, settings, budget), budget)
             settings = replace(settings, budget=ceilings)
-            yield Cell(dataset.name, model, folder, settings, examples, dataset.part_folder)
+            part_folder, split = dataset.part_folder, dataset.split
+            yield Cell(dataset.name, model, folder, settings, examples, part_folder, split)
 
 
 def _name_folder(evals: Path, label: str, digest: str, *, fresh: bool) -> Path:
@@ -240,40 +235,6 @@ def build_settings(settings: Settings, model: str, prompts: Sequence[str]) -> Se
         ),
         search=SearchSettings(initial_instructions=tuple(prompts), steps=0),
     )
-
-
-def compute_digest(
-    settings: Settings, examples: Mapping[Split, Sequence[Example]], folders: Sequence[Path]
-) -> str:
-    """Return a short name for what is asked, of whom and how, under any instructions."""
-    scorer = settings.scorer
-    stop = [list(scorer.stop)] if scorer.stop else []  # as in the names of older evaluations
-    addresses = [each.api_base for each in scorer.deployments]
-    task = convert_to_plain(settings)["task"]
-    del task["answer_timeout"]  # how long a grade may take is not what is asked
-    if task["evaluator"] == "model":  # as in the names of older evaluations
-        del task["evaluator"]
-    asked = {
-        "task": task,
-        "model": [scorer.model, *addresses, *_hash_model(scorer.model).values()],
-        "how": [scorer.temperature, scorer.max_tokens, *stop, *_list_parameters(settings)],
-        "data": fingerprint_examples(examples),
-    }
-    if parts := startable.find_origins_of_parts(settings, folders):
-        asked["parts"] = parts
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:DIGITS]
-
-
-def _list_parameters(settings: Settings) -> list[Any]:
-    """Return what else is sent with each question; nothing in the names of older evaluations."""
-    scorer = convert_to_plain(settings)["scorer"]
-    names = ("top_p", "seed", "reasoning", "extra", "repeats", "repeat_score")
-    return [{name: scorer[name]} for name in names if name in scorer]
-
-
-def _hash_model(model: str) -> dict[str, str]:
-    """Return the hash of the weights of a model that is computed here, by its name."""
-    return {**hash_weights([model]), **hash_files([model])}
 
 
 def require_ready(cell: Cell, *, cached: bool = True) -> None:
@@ -372,7 +333,8 @@ def _begin(cell: Cell, supplied: wiring.Supplied) -> None:
         "config_source": None,
         "data_fingerprint": fingerprint_examples(cell.examples),
         "data_notes": [],
-        "weights": _hash_model(cell.settings.scorer.model),
+        "split": cell.split,
+        "weights": hash_model(cell.settings.scorer.model),
         "part_folder": cell.part_folder,
         **describe_parts(cell.settings, cell.part_folders, supplied.evaluator),
     }

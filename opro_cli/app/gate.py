@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,28 +10,20 @@ from pathlib import Path
 
 from opro_cli import wiring
 from opro_cli.app import evaluate as evaluating
+from opro_cli.app.asked import compute_digest, digest
 from opro_cli.app.evaluate import Cell, Dataset
-from opro_cli.app.given import read_instruction, refuse_halves
-from opro_cli.app.named_prompts import build_unscored_error, find_prompt
-from opro_cli.app.prompt import freeze_form
-from opro_cli.app.session import list_part_folders
-from opro_cli.app.versions import (
-    note_differences,
-    read_version,
-    read_version_at,
-    write_prompts,
-)
+from opro_cli.app.gate_pair import GateRequest, PromptPair, find_pair, refuse_whole_prompts
+from opro_cli.app.given import refuse_halves
+from opro_cli.app.run_settings import list_part_folders
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.differences import apply_changes
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.stats.sequential import count_least_rows
 from opro_cli.core.task.example import Example, Split
-from opro_cli.core.task.prompt import Prompt
 from opro_cli.errors import OproError, RunFolderError, UsageError
-from opro_cli.models.accounts import list_prices, redact, reports_cost
+from opro_cli.models.prices import list_prices, reports_cost
+from opro_cli.models.redaction import redact
 from opro_cli.ports import Observer
-from opro_cli.reports.comparison import select_prompt
-from opro_cli.reports.formats import pluralize
 from opro_cli.reports.gate import GateReport, Side, build_report
 from opro_cli.reports.thresholds import Thresholds
 from opro_cli.store.folders import Note, find_folders
@@ -41,8 +31,6 @@ from opro_cli.store.run_folder import read_run
 
 GATES = "gates"
 """Where gates are kept in the folder of the runs, out of the way of their names."""
-_QUESTION = re.compile(r"\{\{\s*(?:question|input)\s*\}\}")
-_HINT = "`opro gate` compares prompts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,37 +58,6 @@ class GatePlan:
     warning: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GateRequest:
-    """The request of a person.
-
-    Attributes:
-        target: A run, RUN@PLACE, or a config.
-        prompts: Files: the new prompt of a run, or the old one and the new one.
-        against: The git revision that has the old prompt of a config; None for none.
-        split: Whose questions are asked.
-        limit: Questions at most, None for all.
-        margin: As in `GatePlan`.
-        budget: Changes of the ceilings, "usd=5".
-    """
-
-    target: str
-    prompts: tuple[Path, ...]
-    against: str | None = None
-    split: Split = "test"
-    limit: int | None = None
-    margin: float = 0.05
-    budget: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    old: Side
-    new: Side
-    load: Callable[[], Dataset]
-    notes: tuple[str, ...] = ()
-
-
 def plan_gate(request: GateRequest, runs_dir: Path, note: Note | None = None) -> GatePlan:
     """Find both prompts and, where they differ, the questions.
 
@@ -112,37 +69,18 @@ def plan_gate(request: GateRequest, runs_dir: Path, note: Note | None = None) ->
     Raises:
         UsageError: There is nothing to compare, or no question to compare it on.
     """
-    is_config = Path(request.target).suffix in (".yaml", ".yml")
-    find = _pair_of_config if is_config else _pair_of_run
-    pair = find(request, runs_dir, note)
+    pair = find_pair(request, runs_dir, note)
     plan = GatePlan(pair.old, pair.new, request.margin, notes=pair.notes)
     if _normalize(pair.old.text) == _normalize(pair.new.text):
         return plan
     refuse_halves((pair.old.text, pair.new.text))
-    _refuse_whole_prompts(request, pair)
+    refuse_whole_prompts(request, pair)
     dataset = pair.load()
     _require_shares(dataset)
     cell, earlier = _make_cell(request, pair, dataset, runs_dir)
     notes = (*pair.notes, *_note_empty(pair.new), *_note_split(request.split))
     warning = _warn_of_few(len(dataset.examples), request.margin)
     return replace(plan, dataset=dataset, cell=cell, earlier=earlier, notes=notes, warning=warning)
-
-
-def _refuse_whole_prompts(request: GateRequest, pair: _Pair) -> None:
-    """Refuse a file with what `opro prompt` prints: the frame would stand around it once more.
-
-    Raises:
-        UsageError: A file has the hole for the question, which no instruction has.
-    """
-    sides = (pair.old, pair.new)[2 - len(request.prompts) :]
-    for side in sides:
-        hole = _QUESTION.search(side.text)
-        if hole and (len(sides) == 2 or not _QUESTION.search(pair.old.text)):
-            raise UsageError(
-                f"{side.label}: a whole prompt, with {hole[0]} in it; a gate asks instructions, "
-                "in the frame of the run or the config",
-                "`opro prompt RUN --instruction` prints the instruction of a run's winner alone",
-            )
 
 
 def _note_empty(new: Side) -> tuple[str, ...]:
@@ -174,90 +112,6 @@ def _note_split(split: Split) -> tuple[str, ...]:
     return (f"the {split} questions have tuned the old prompt, which they may flatter",)
 
 
-def _pair_of_run(request: GateRequest, runs_dir: Path, note: Note | None) -> _Pair:
-    """Return the winner of a run against a file, or two files on its questions."""
-    if request.against is not None:
-        raise UsageError(
-            f"--against is for a config in a git repository, and {request.target} names a run",
-            "name the config, or give the old prompt with --prompt as well",
-        )
-    folder, selector = find_prompt(runs_dir, request.target, note)
-    run = read_run(folder)
-    settings = wiring.parse_settings(run.settings)
-    if settings is not None:
-        evaluating.refuse_problem(run.name, settings, _HINT)
-
-    def load() -> Dataset:
-        return evaluating.load_dataset_of_run(folder, request.split, request.limit)
-
-    if len(request.prompts) == 2:
-        old, new = map(_read_side, request.prompts)
-        return _Pair(old, new, load)
-    if len(request.prompts) != 1:
-        raise UsageError(
-            f"{run.name}: no prompt to compare its winner with",
-            "--prompt FILE names the new one; two of them the old one and the new one",
-        )
-    winner = select_prompt(run, selector).candidate
-    if winner is None:
-        raise build_unscored_error(run)
-    notes = () if run.status == "finished" else (f"{run.name} is {run.status}: its best so far",)
-    form = ""
-    if winner.form and settings is not None and isinstance(winner.content, Prompt):
-        form = freeze_form(run, winner.content, settings)
-        notes = (*notes, _describe_form(winner.content))
-    old = Side(f"winner of {run.name}", winner.instruction, form)
-    new = replace(_read_side(request.prompts[0]), form=form)
-    return _Pair(old, _match_end(new, old), load, notes)
-
-
-def _describe_form(prompt: Prompt) -> str:
-    """Return that the new text stands where the old one does: a file has nothing but a text."""
-    if not prompt.demos:
-        return "the new prompt is asked in the winner's place and frame"
-    examples = pluralize(len(prompt.demos), "worked example")
-    return f"the new prompt is asked with the winner's {examples}, in its place"
-
-
-def _pair_of_config(request: GateRequest, runs_dir: Path, note: Note | None) -> _Pair:  # noqa: ARG001
-    """Return the prompt of a config at two times, or two files on its questions."""
-    config = Path(request.target)
-    evaluating.refuse_problem(str(config), wiring.read_scoring_config(config), _HINT)
-
-    def load() -> Dataset:
-        return evaluating.load_dataset(config, request.split, request.limit)
-
-    if request.against is None:
-        if len(request.prompts) != 2:
-            what = "two prompts at most" if request.prompts[2:] else "nothing to compare"
-            raise UsageError(
-                f"{config}: {what}",
-                "--against REVISION compares its prompt with that of a git revision; two --prompt "
-                "FILE compare the first with the second",
-            )
-        old, new = map(_read_side, request.prompts)
-        return _Pair(old, new, load)
-    if request.prompts:
-        raise UsageError(
-            "--against takes both prompts from the config",
-            "leave out --prompt, or give both prompts with it and no --against",
-        )
-    before, now = read_version_at(config, request.against), read_version(config)
-    old_text, new_text = write_prompts(before, now)
-    old = Side(f"{config} at {request.against}", *old_text)
-    new = Side(str(config), *new_text)
-    return _Pair(old, new, load, note_differences(before, now))
-
-
-def _read_side(path: Path) -> Side:
-    return Side("stdin" if str(path) == "-" else str(path), read_instruction(path))
-
-
-def _match_end(new: Side, old: Side) -> Side:
-    """Return a side that ends with a line break where the other one does: files differ in that."""
-    return replace(new, text=f"{new.text}\n") if old.text.endswith("\n") else new
-
-
 def _require_shares(dataset: Dataset) -> None:
     """Refuse scores that are no shares of right answers.
 
@@ -277,7 +131,7 @@ def _require_shares(dataset: Dataset) -> None:
 
 
 def _make_cell(
-    request: GateRequest, pair: _Pair, dataset: Dataset, runs_dir: Path
+    request: GateRequest, pair: PromptPair, dataset: Dataset, runs_dir: Path
 ) -> tuple[Cell, int]:
     """Return the gate's run, an unfinished one of the same two prompts if there is any.
 
@@ -293,14 +147,14 @@ def _make_cell(
     examples: Mapping[Split, Sequence[Example]]
     examples = {"train": (), "dev": (), "test": dataset.examples}
     folders = list_part_folders({"part_folder": dataset.part_folder})
-    asked: list[object] = [evaluating.compute_digest(settings, examples, folders), request.margin]
-    asked += [*prompts, *forms]
-    digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[: evaluating.DIGITS]
-    folder, earlier = _choose_folder(runs_dir / GATES, dataset.name, digest)
+    asked = compute_digest(settings, examples, folders)
+    name = digest([asked, request.margin, *prompts, *forms])
+    folder, earlier = _choose_folder(runs_dir / GATES, dataset.name, name)
     ceilings = evaluating.read_budget(folder, settings, request.budget)
     settings = replace(settings, budget=apply_changes(ceilings, request.budget))
     model = settings.scorer.model
-    cell = Cell(dataset.name, model, folder, settings, examples, dataset.part_folder)
+    part_folder, split = dataset.part_folder, dataset.split
+    cell = Cell(dataset.name, model, folder, settings, examples, part_folder, split)
     return cell, earlier
 
 

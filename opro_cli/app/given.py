@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -15,19 +14,22 @@ from opro_cli.config.file import make_paths_absolute, read_plain_config
 from opro_cli.config.prompts import inline_prompts
 from opro_cli.core.settings.filled import overlay
 from opro_cli.core.settings.models import is_control
-from opro_cli.core.settings.read import find_halves, find_option_faults, read_settings
+from opro_cli.core.settings.read import find_halves, find_option_faults, read_options, read_settings
 from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.example import Example
+from opro_cli.core.task.example import SPLITS, Example
 from opro_cli.core.task.problem import decode_problem
 from opro_cli.core.text import HALF
+from opro_cli.datasets.handed import write_handed
+from opro_cli.datasets.loading import LoadedData
 from opro_cli.errors import ConfigError, DataError, UsageError, reason_of
+from opro_cli.evaluators import OutsideEvaluator
 from opro_cli.files import read_file
 from opro_cli.grading.grader import SUPPLIED_METRIC
 from opro_cli.metrics import FunctionMetric
 from opro_cli.models.callable import PREFIX, CallableModel, ModelFunction, OutsideModel
 from opro_cli.models.control import ControlModel
 from opro_cli.plugins import SUPPLIED
-from opro_cli.ports import ChatModel, Metric, Problem
+from opro_cli.ports import ChatModel, Evaluator, Metric, Problem, Strategy
 from opro_cli.problems import ProblemEvaluator, choose_start
 from opro_cli.problems.guarded import GuardedProblem
 from opro_cli.strategies import PROBLEM_STRATEGIES
@@ -76,16 +78,13 @@ class Given:
         if self._task:
             own["task"] = self._task
         own |= {key: value for key, value in sections.items() if value is not None}
-        whole = deepcopy(overlay(plain, own))  # the caller keeps theirs
+        whole: dict[str, Any]
+        whole = deepcopy(_read_texts(overlay(plain, own)))  # the caller keeps theirs
         make_paths_absolute(whole, Path.cwd())
         if problems := inline_prompts(whole, Path.cwd()):
             raise ConfigError("config", [f"{p.dotted}: {p.message}" for p in problems])
         for split, rows in self._rows.items():
-            path = scratch / f"{split}.jsonl"
-            with path.open("w", encoding="utf-8") as file:
-                for row in rows:
-                    file.write(json.dumps(dict(row), default=str) + "\n")
-            whole["task"]["data"][split] = str(path)
+            whole["task"]["data"][split] = str(write_handed(scratch, f"task.data.{split}", rows))
         return whole
 
     def without_scratch(self, settings: Settings) -> Settings:
@@ -133,6 +132,15 @@ class Given:
         return section
 
 
+def _read_texts(value: Any) -> Any:
+    """Return plain data whose texts are of no other class: one of numpy's cannot be written."""
+    if isinstance(value, Mapping):
+        return {_read_texts(name): _read_texts(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [*map(_read_texts, value)]
+    return str.__str__(value) if isinstance(value, str) else value
+
+
 def as_problem(problem: Any) -> GuardedProblem:
     """Return a problem whose mistakes are told in sentences; a class is made into one.
 
@@ -170,6 +178,38 @@ def supply_problem(
     return replace(supplied, strategy=strategy, models=models, evaluator=evaluator)
 
 
+def settle(
+    given: Given,
+    settings: Settings,
+    folders: Sequence[Path],
+    strategy: Strategy | None,
+    evaluator: Evaluator | None,
+) -> tuple[Settings, LoadedData, wiring.Supplied]:
+    """Return the settings, the data and the parts of a new run, before there is a folder of it.
+
+    Args:
+        given: Rows, models and metric as objects.
+        settings: As the config has them.
+        folders: Where a part from outside opro is looked for first.
+        strategy: In place of `search.strategy`.
+        evaluator: In place of `task.evaluator`.
+
+    Raises:
+        OproError: Something does not go together, or the data cannot be used.
+    """
+    if given.problem is not None:
+        settings = start_from_drawn(settings, given.problem)
+    settings = wiring.fill_in_new(settings, folders)
+    read_options(strategy, settings.search.options)
+    judge = as_evaluator(evaluator, settings)
+    supplied = wiring.Supplied(given.models, given.metric, strategy, judge)
+    if given.problem is None:
+        return settings, wiring.load_data(settings, given.metric, folders), supplied
+    data = wiring.load_problem(settings.task, given.problem)
+    supplied = supply_problem(supplied, settings, given.problem, data.examples["train"])
+    return settings, data, supplied
+
+
 def read_plain(plain: Mapping[str, Any]) -> Settings:
     """Read a config that is plain data; ConfigError names every problem."""
     read = read_settings(plain, wiring.NAMES)
@@ -182,9 +222,15 @@ def read_plain(plain: Mapping[str, Any]) -> Settings:
 
 
 def as_model(model: Any, name: str) -> ChatModel:
-    """Return a model whose exceptions are ModelErrors, and a callable as one with this name."""
+    """Return a model whose exceptions are ModelErrors, and a callable as one with this name.
+
+    Raises:
+        UsageError: It is neither.
+    """
     if hasattr(model, "reply") and hasattr(model, "aclose") and not isinstance(model, type):
         return OutsideModel(str(getattr(model, "name", name)), model, pinned=False)
+    if not callable(model):
+        raise UsageError(f"{name}: expected a function of the chat, found {model!r:.60}")
     return CallableModel(model, f"{PREFIX}{name}")
 
 
@@ -193,6 +239,18 @@ def as_metric(metric: MetricFunction | Metric | None) -> Metric | None:
     if metric is None or hasattr(metric, "grade"):
         return metric  # type: ignore[return-value]
     return FunctionMetric(metric, str)
+
+
+def as_evaluator(evaluator: Evaluator | None, settings: Settings) -> Evaluator | None:
+    """Return an evaluator of the caller's; None where the settings name the run's.
+
+    Raises:
+        UsageError: The config lacks a model that it asks.
+    """
+    if evaluator is None:
+        return None
+    outside = OutsideEvaluator(evaluator.name, evaluator, pinned=False)
+    return wiring.adapt_evaluator(outside, settings)
 
 
 def read_instruction(path: Path) -> str:
@@ -214,6 +272,33 @@ def read_instruction(path: Path) -> str:
         ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read: {reason_of(error)}", "name a text file") from None
+
+
+def read_prompts(prompts: Any) -> tuple[str, ...]:
+    """Return the instructions that a program hands over: a text, or several.
+
+    Raises:
+        UsageError: There is none, or one is no text that can be sent.
+    """
+    given = (prompts,) if isinstance(prompts, str) or not isinstance(prompts, Iterable) else prompts
+    texts = []
+    for number, prompt in enumerate(given, start=1):
+        if not isinstance(prompt, str):
+            raise UsageError(
+                f"prompt {number}: expected a text, found {type(prompt).__name__}",
+                "give the instruction itself, or a list of instructions",
+            )
+        texts.append(_read_texts(prompt))
+    if not texts:
+        raise UsageError("no instruction to score", "give one prompt at least")
+    refuse_halves(texts)
+    return tuple(texts)
+
+
+def check_split(split: Any) -> None:
+    """Raise UsageError for a split that there is not."""
+    if split not in SPLITS:
+        raise UsageError(f"split: expected train, dev or test, found {split!r:.60}")
 
 
 def refuse_halves(prompts: Iterable[str]) -> None:

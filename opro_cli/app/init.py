@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import os
 import re
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from opro_cli import wiring
+from opro_cli import shell, wiring
 from opro_cli.config.guessed import (
     Chosen,
     choose_prompt,
@@ -22,9 +21,9 @@ from opro_cli.config.guessed import (
     render_metric,
 )
 from opro_cli.config.templates import SCHEMA_FILES, WrittenTemplate, schema_text, write_files
-from opro_cli.core.settings.settings import HUB, LABELLED, DataSettings
+from opro_cli.core.settings.task import HUB, LABELLED, DataSettings
 from opro_cli.core.task.example import SPLITS, Example
-from opro_cli.core.task.prompt import parse_template
+from opro_cli.core.task.template import parse_template
 from opro_cli.datasets import read_rows
 from opro_cli.datasets.formats import BadRow
 from opro_cli.datasets.guess import MOST_ROWS, Guess, NoGuessError, guess_task
@@ -37,6 +36,7 @@ from opro_cli.files import read_file
 from opro_cli.grading.grader import build_metric
 from opro_cli.metrics import FunctionMetric
 from opro_cli.metrics.label import split_gold
+from opro_cli.reports.prompts import note_braces
 
 SHOWN = 3
 """Rows that are shown as the model will see them."""
@@ -108,21 +108,14 @@ def write_first_config(
     guess = replace(_guess(rows, data, inputs, target), encoding=encoding)
     metric = re.sub(r"\W", "_", path.stem) + "_metric"
     loaded = _load(guess, data, metric)
-    if guess.answer in LABELLED:  # of all rows
-        golds = ([gold] if guess.answer == "label" else split_gold(gold) for gold in loaded.golds)
-        labels = [*dict.fromkeys(label for each in golds for label in each)]
-        if all(re.fullmatch(r"-?\d{1,9}", label) for label in labels):
-            labels.sort(key=int)
-        guess = replace(guess, labels=tuple(labels))
-    own = None if prompt is None else _read_prompt(prompt)
-    system = _find_system_turn(rows, guess)
-    text, why = (
-        (own, "your own")
-        if own is not None
-        else (system, "the system turn of the rows")
-        if system
-        else (choose_prompt(guess), "a plain one")
-    )
+    if guess.answer in LABELLED:
+        guess = replace(guess, labels=_list_labels(guess.answer, loaded.golds))
+    if prompt is not None:
+        text, why = _read_prompt(prompt), "your own"
+    elif text := _find_system_turn(rows, guess):
+        why = "the system turn of the rows"
+    else:
+        text, why = choose_prompt(guess), "a plain one"
     usable = sum(loaded.golds.values())
     chosen = Chosen(
         name=path.stem,
@@ -135,16 +128,33 @@ def write_first_config(
         prompt_why=why,
         metric=metric,
     )
+    remedy = f"name another file: opro init FILE --data {shell.quote(data)}"
+    files = write_files(_render_files(path, guess, chosen), lambda _: remedy, path)
+    examples = loaded.examples["train"][:SHOWN]
+    reasons = list_reasons(guess, chosen)
+    own = () if prompt is None else (text,)
+    notes = (*loaded.notes, *_note_holes("".join(own), prompt))
+    if len(guess.inputs) == 1:
+        notes = (*notes, *note_braces(own, loaded.fields))
+    return FirstConfig(files, reasons, text, examples, notes, guess.answer == OPEN)
+
+
+def _render_files(path: Path, guess: Guess, chosen: Chosen) -> dict[Path, bytes]:
+    """Return the config, its schema, and a metric to fill in where no kind of answer fits."""
     contents = {path: render_config(guess, chosen, SCHEMA_FILES["config"]).encode()}
     contents[path.parent / SCHEMA_FILES["config"]] = schema_text("config").encode()
     if guess.answer == OPEN:
-        contents[path.parent / f"{metric}.py"] = render_metric().encode()
-    remedy = f"name another file: opro init FILE --data {shlex.quote(data)}"
-    files = write_files(contents, lambda _: remedy, path)
-    examples = loaded.examples["train"][:SHOWN]
-    reasons = list_reasons(guess, chosen)
-    notes = (*loaded.notes, *_note_holes(own or "", prompt))
-    return FirstConfig(files, reasons, text, examples, notes, guess.answer == OPEN)
+        contents[path.parent / f"{chosen.metric}.py"] = render_metric().encode()
+    return contents
+
+
+def _list_labels(answer: str, golds: Iterable[str]) -> tuple[str, ...]:
+    """Return the labels of all rows, each once; numbers in their order."""
+    each_gold = ([gold] if answer == "label" else split_gold(gold) for gold in golds)
+    labels = [*dict.fromkeys(label for parts in each_gold for label in parts)]
+    if all(re.fullmatch(r"-?\d{1,9}", label) for label in labels):
+        labels.sort(key=int)
+    return tuple(labels)
 
 
 def _note_holes(text: str, prompt: Path | None) -> Iterator[str]:

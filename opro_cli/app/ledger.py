@@ -9,13 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.core.run.uses import plan_use, select_earlier
+from opro_cli.core.settings.task import HUB
 from opro_cli.core.stats.groups import find_provable_gain
 from opro_cli.core.stats.spending import compute_threshold
 from opro_cli.core.task.content import digest_rows, digest_set
 from opro_cli.core.task.example import Example, Split, list_groups
 from opro_cli.errors import UsageError
+from opro_cli.ports import TestLedger
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.used_rows import read_test_use
 from opro_cli.store.ledger_file import Began, LedgerContent, read_ledger
-from opro_cli.store.use_ledger import find_ledger_path, forget_uses
+from opro_cli.store.use_ledger import (
+    FileTestLedger,
+    UseOrigin,
+    describe_trouble,
+    find_ledger_path,
+    forget_uses,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,3 +217,37 @@ def forget(used: UsedSet, ledger: Path | None = None) -> int:
         return [use.id for use in content.list_uses() if content.began[use.id].set == used.name]
 
     return len(forget_uses(find_ledger_path(ledger), choose))
+
+
+def note_unread_ledger(run: RecordedRun, ledger: TestLedger | None) -> str:
+    """Return why the uses of the test rows cannot be known, before they cost anything; "" if so."""
+    compares = run.state.search.steps and run.state.sizes["test"] and run.state.test_use is None
+    return describe_trouble(ledger.path) if compares and isinstance(ledger, FileTestLedger) else ""
+
+
+def open_test_ledger(run: RecordedRun, given: Path | None = None) -> FileTestLedger:
+    """Return the ledger of test sets for a run; `given` wins over the one that it began with."""
+    about = run.identity.get("test_use", {})
+    data = run.settings["task"].get("data") or {}  # a problem has none
+    origin = UseOrigin(
+        about.get("id") or f"{run.name} {run.identity.get('created')}",
+        run.name,
+        _name_source(str(data.get("test") or data.get("train") or "")),
+        about.get("group", ""),
+        about.get("sharers", 1),
+    )
+    return FileTestLedger(find_ledger_path(given, about.get("ledger")), origin)
+
+
+def _name_source(source: str) -> str:
+    """Return a source of rows without its folders, which may be named after people."""
+    return source if source.startswith(HUB) or "://" in source else Path(source).name
+
+
+def close_use(run: RecordedRun, result: Mapping[str, Any], ledger: TestLedger) -> str:
+    """Record what came of a run's use of its test rows; return why it could not be, or ""."""
+    used, judged = run.state.test_use, read_test_use(run)
+    if used is None or judged is None or not judged.answers:
+        return ""
+    outcome = result["verdict"] or "none"
+    return ledger.close(used.use, outcome, judged.answers, repeats=judged.repeats)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from opro_cli.errors import UsageError
-from opro_cli.reports.comparison import BEST, PromptSelector, parse_selector
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.selected import BEST, PromptSelector, parse_selector
 from opro_cli.reports.verdict import is_evaluation
 from opro_cli.store.folders import Note, find_matching_runs, find_run
 
 
 def build_unscored_error(run: RecordedRun) -> UsageError:
     """Return the refusal of a run whose best prompt is not known, and of one that has none."""
-    name = run.name
+    name, named = run.name, run.argument
     if is_evaluation(run.state):
         return UsageError(
             f"{name} is an evaluation of given prompts: none is its start prompt, none its best",
-            f"name one by number, such as {run.folder}@0.1; `opro show {run.folder}` lists them",
+            f"name one by number, such as {named}@0.1; `opro show {named}` lists them",
         )
     return UsageError(
         f"no prompt of {name} has all its train answers yet",
-        f"`opro resume {name}` goes on; {name}@0.1 is its first start prompt",
+        f"`opro resume {named}` goes on; {named}@0.1 is its first start prompt",
     )
 
 

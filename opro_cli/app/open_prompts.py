@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.replies import KeptReplies
 from opro_cli.core.run.selection import find_baseline, find_winner
 from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.chat import ESCAPED
+from opro_cli.core.task.chat import ESCAPED, QUESTION, escape_holes
 from opro_cli.core.task.example import Example, Message, Split
 from opro_cli.core.task.prompt import GOLD, Content, Demo, Prompt, build_messages
 from opro_cli.errors import OproError
@@ -40,8 +41,9 @@ def build_whole_prompt(
     messages: tuple[Message, ...] = ()
     if settings.task.problem is None and settings.task.evaluator == "model":
         messages = build_open_messages(run, candidate.content, settings, replies)
-    form = serialize_form(candidate)
-    return WholePrompt(run.name, candidate.step, candidate.instruction, messages, form)
+    text, form = candidate.instruction, serialize_form(candidate)
+    escaped = bool(messages) and _escape(text, settings) != text
+    return WholePrompt(run.name, candidate.step, text, messages, form, escaped)
 
 
 def list_whole_prompts(run: RecordedRun, replies: Replies | None = None) -> dict[str, str]:
@@ -60,7 +62,11 @@ def list_whole_prompts(run: RecordedRun, replies: Replies | None = None) -> dict
 def build_open_messages(
     run: RecordedRun, content: Content, settings: Settings, replies: Replies | None = None
 ) -> tuple[Message, ...]:
-    """Return the chat of a content, in which a hole for a part of a row stays as it is."""
+    """Return the chat of a content, in which a hole for a part of a row stays as it is.
+
+    The instruction is sent as it stands, even where it reads like a hole. So such text is escaped
+    here: a program that fills the holes would put the question in twice.
+    """
     form = settings.task.format
     shown = content.demos if isinstance(content, Prompt) else ()
     if replies is None:
@@ -69,7 +75,13 @@ def build_open_messages(
     show = partial(_show_escaped, examples=run.examples["train"], replies=replies)
     fields = {name: f"{{{{{name}}}}}" for name in form.template.fields}
     row = Example("{{question}}", "", "", fields=fields)
+    if isinstance(content, Prompt):
+        content = replace(content, instruction=_escape(content.instruction, settings))
     return build_messages(content, row, choose_form(content, form), show)
+
+
+def _escape(instruction: str, settings: Settings) -> str:
+    return escape_holes(instruction, (*QUESTION, *settings.task.format.template.fields))
 
 
 def _show_escaped(demo: Demo, **where: Any) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from opro_cli.errors import OproError, RunFolderError, UsageError
-from opro_cli.reports.comparison import BEST, PromptSelector, parse_selector
+from opro_cli.reports.selected import BEST, PromptSelector, parse_selector
 from opro_cli.store import folders
 from opro_cli.store.opened_run import OpenedRun, Stamps, open_run, stamp_run
 

@@ -10,19 +10,15 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app.check import find_pace_in
-from opro_cli.app.session import hash_weights_of, list_part_folders
+from opro_cli.app.run_settings import hash_weights_of, list_part_folders
 from opro_cli.app.start_runs import require_resolved, resolve_start
-from opro_cli.app.startable import (
-    find_origins_of_parts,
-    require_fitting_search,
-    require_startable,
-)
+from opro_cli.app.startable import find_origins_of_parts, require_fitting_search, require_startable
 from opro_cli.config.overrides import parse_override
 from opro_cli.config.yaml_file import STDIN
 from opro_cli.core.settings.settings import Settings
 from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.errors import UsageError
-from opro_cli.models.accounts import list_prices
+from opro_cli.models.prices import list_prices
 from opro_cli.ports import Evaluator
 from opro_cli.problems import value_start
 from opro_cli.reports.recorded_pace import estimate_seconds

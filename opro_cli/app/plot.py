@@ -13,7 +13,6 @@ from opro_cli.app.runs import find_run, find_sweeps
 from opro_cli.errors import OproError, RunFolderError, UsageError
 from opro_cli.files import write_atomically
 from opro_cli.render.figures.draw import draw_figure
-from opro_cli.reports.comparison import parse_selector
 from opro_cli.reports.figures import (
     Figure,
     build_calibration,
@@ -23,6 +22,7 @@ from opro_cli.reports.figures import (
     build_front,
     build_sweep_forest,
 )
+from opro_cli.reports.selected import parse_selector
 from opro_cli.store.folders import Note
 from opro_cli.store.run_folder import read_run
 

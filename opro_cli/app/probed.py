@@ -14,7 +14,7 @@ from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.deciding import measure_mean
 from opro_cli.core.run.events import Answered, Event, FirstReply, Probed
 from opro_cli.core.run.state import RunState
-from opro_cli.core.task.example import CUT, Split, is_filtered
+from opro_cli.core.task.example import BROKEN_OFF, CUT, Split, is_filtered
 from opro_cli.core.task.prompt import encode_form
 from opro_cli.errors import OproError
 from opro_cli.store.journal import read_numbered_events
@@ -106,7 +106,9 @@ def _sum_up(events: Iterable[Event]) -> dict[Asked, Answered]:
             cut.add(asked)
         if isinstance(event, FirstReply):
             costs[asked] = add_reply_cost(event, costs.get(asked))
-        elif event.finish_reason != "error" and not is_filtered(event.text, event.finish_reason):
+        elif event.finish_reason not in BROKEN_OFF and not is_filtered(
+            event.text, event.finish_reason
+        ):
             answers[asked] = _charge(event, sum_costs(event, costs.get(asked)), asked in cut)
     return answers
 

@@ -20,14 +20,15 @@ from opro_cli.core.run.selection import find_baseline
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.prompts import START, PromptFile
 from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.chat import ESCAPED
 from opro_cli.core.task.prompt import Prompt, encode_form
 from opro_cli.core.text import encode_text
 from opro_cli.errors import ResultError, UsageError, reason_of
 from opro_cli.files import explain_refusal, read_file, write_atomically
-from opro_cli.reports.comparison import BEST, select_prompt
 from opro_cli.reports.prompts import WholePrompt, serialize_form
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
+from opro_cli.reports.selected import BEST, select_prompt
 from opro_cli.store.folders import Note, find_run
 from opro_cli.store.run_folder import read_run
 
@@ -50,7 +51,11 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
         raise build_unscored_error(run)
     if selector == BEST and run.status != "finished" and note is not None:
         note(f"{run.name} is {run.status}, so this is its best prompt so far")
-    return build_whole_prompt(run, candidate)
+    whole = build_whole_prompt(run, candidate)
+    if whole.escaped and note is not None:
+        sent = "where the instruction itself has {{, which was sent as it is"
+        note(f"{ESCAPED} stands {sent}: nothing fills it")
+    return whole
 
 
 def freeze_form(run: RecordedRun, prompt: Prompt, settings: Settings) -> str:
@@ -74,6 +79,7 @@ class Application:
 
     Attributes:
         run: The run's name.
+        argument: The run as a command takes it.
         path: The file.
         began_with: The text that the run began with.
         found: The file's content as it is now.
@@ -85,6 +91,7 @@ class Application:
     """
 
     run: str
+    argument: str
     path: Path
     began_with: str
     found: bytes
@@ -140,7 +147,7 @@ def plan_application(
     """
     folder = find_run(runs_dir, name, note)
     run = read_run(folder)
-    by_hand = f"`opro prompt {run.name} --instruction > FILE` writes it into a file"
+    by_hand = f"`opro prompt {run.argument} --instruction > FILE` writes it into a file"
     winner = select_prompt(run, BEST).candidate
     if winner is None:
         raise build_unscored_error(run)
@@ -165,7 +172,7 @@ def plan_application(
         raise UsageError(f"{path}: cannot be read: {reason_of(error)}", by_hand) from None
     written = fit_into_file(winner.instruction, found)
     application = Application(
-        run.name, path, began_with, found, written, why if len(files) > 1 else ""
+        run.name, run.argument, path, began_with, found, written, why if len(files) > 1 else ""
     )
     return _add_chat(application, run, winner, settings) if winner.form else application
 

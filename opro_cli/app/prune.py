@@ -9,15 +9,15 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app.optimize import NewRun, Origin, UsedTogether, describe_parts, name_use
-from opro_cli.app.run_settings import read_present_settings
-from opro_cli.app.session import hash_weights_of, list_part_folders
+from opro_cli.app.run_settings import hash_weights_of, list_part_folders, read_present_settings
 from opro_cli.app.startable import require_startable
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.cheapest import PRUNED_AT
 from opro_cli.core.run.selection import find_winner
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain
-from opro_cli.core.settings.settings import MARGIN, PRUNE, Settings
+from opro_cli.core.settings.search import MARGIN, PRUNE
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.stats.paired import refute_loss
 from opro_cli.core.task.prompt import GOLD, Prompt
 from opro_cli.errors import UsageError
@@ -62,11 +62,20 @@ def start_pruning(
     folders = list_part_folders(run.identity)
     settings = wiring.fill_in_new(settings, folders)
     require_startable(settings, cached=cached)
+    identity = _describe_origin(run, settings, folders, ledger)
+    prepare_runs_dir(runs_dir)
+    return NewRun(create_run(runs_dir, settings, run.examples, identity), settings)
+
+
+def _describe_origin(
+    run: RecordedRun, settings: Settings, folders: Sequence[Path], ledger: Path | None
+) -> dict[str, Any]:
+    """Return what run.json says of a new run that shortens the best prompt of this one."""
     origin = Origin(part_folder=str(folders[0]) if folders else None)
     seen = f"the questions of {run.name}, whose verdict has seen those of test"
     recorded = run.identity.get("test_use", {}).get("ledger", "")
     uses = UsedTogether(str(ledger.absolute()) if ledger else recorded)
-    identity = {
+    return {
         **origin.to_json(),
         "pruned_run": run.name,
         "data_fingerprint": run.identity.get("data_fingerprint"),
@@ -76,8 +85,6 @@ def start_pruning(
         **describe_parts(settings, folders),
         "test_use": name_use(uses),
     }
-    prepare_runs_dir(runs_dir)
-    return NewRun(create_run(runs_dir, settings, run.examples, identity), settings)
 
 
 def _require_questions(run: RecordedRun, margin: float) -> None:
@@ -111,7 +118,7 @@ def _find_prompt(run: RecordedRun) -> Candidate:
     if run.status != "finished":
         raise UsageError(
             f"{run.name} is {run.status}: its best prompt is not chosen yet",
-            f"finish it with `opro resume {run.name}`",
+            f"finish it with `opro resume {run.argument}`",
         )
     winner = find_winner(run.state)
     content = winner.content if winner is not None else None
@@ -131,9 +138,11 @@ def _find_prompt(run: RecordedRun) -> Candidate:
             "name a run of `opro optimize`; `opro runs` lists all",
         )
     if not can_be_shortened(content):
+        why = "it is a single sentence, or all others have placeholders"
+        if not content.text.strip():
+            why = "it is empty"
         raise UsageError(
-            f"the best prompt of {run.name} has no part that could be dropped: it is a single "
-            "sentence, or all others have placeholders",
+            f"the best prompt of {run.name} has no part that could be dropped: {why}",
             "name a run with a longer one; `opro runs` lists all",
         )
     return winner

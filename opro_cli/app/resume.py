@@ -8,29 +8,43 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from opro_cli.app.run_settings import read_present_settings, read_recorded_settings
-from opro_cli.app.session import (
+from opro_cli.app.run_settings import (
     hash_weights_of,
     list_part_folders,
+    read_present_settings,
+    read_recorded_settings,
 )
 from opro_cli.app.startable import find_origins_of_parts, require_startable
+from opro_cli.calls.budget import sum_spend
+from opro_cli.core.run.layout import count_spent
 from opro_cli.core.settings.differences import Change, apply_changes, convert_to_plain, find_changes
 from opro_cli.core.settings.misfits import find_misplaced_models
-from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.settings import BudgetSettings, Settings
 from opro_cli.core.task.example import fingerprint_examples
 from opro_cli.embedded.config import check_weights
-from opro_cli.errors import RunFolderError
+from opro_cli.errors import RunFolderError, UsageError
 from opro_cli.grading.grader import describe_grading
-from opro_cli.store.reopened import ADOPTED, check_result
+from opro_cli.store.reopened import ADOPTED, CheckedResult, check_result
 from opro_cli.store.run_files import check_unchanged
-from opro_cli.store.run_folder import (
-    read_examples,
-    read_identity,
-    read_run,
-    remove_unanswered,
-)
+from opro_cli.store.run_folder import read_examples, read_identity, read_run, remove_unanswered
 
-__all__ = ["check_result", "check_resumable", "find_config", "remove_unanswered"]
+__all__ = [
+    "CheckedResult",
+    "check_budget",
+    "check_result",
+    "check_resumable",
+    "find_config",
+    "remove_unanswered",
+]
+
+
+def check_budget(budget: Sequence[str]) -> None:
+    """Check changes of ceilings by themselves, for a run that may be over already.
+
+    Raises:
+        UsageError: One of them is no change of a ceiling.
+    """
+    apply_changes(BudgetSettings(), budget)
 
 
 def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = True) -> Settings:
@@ -38,8 +52,8 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
 
     Args:
         folder: Of the run.
-        budget: Changes of its ceilings: "usd=5" sets one, "usd=+2" raises it. They are written
-            into the run's config once the run is at work.
+        budget: Changes of its ceilings: "usd=5" sets one, "usd=+2" raises it, or sets one above
+            what is spent. They are written into the run's config once the run is at work.
         cached: Whether answers will be looked up and kept for other runs.
 
     Raises:
@@ -60,8 +74,11 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
             f"set {problem.dotted} in its config and start a new run with `opro optimize`",
         )
     settings = read_present_settings(folder)
-    settings = replace(settings, budget=apply_changes(settings.budget, budget))
+    changed = apply_changes(settings.budget, budget, _sum_spent(folder, budget))
+    settings = replace(settings, budget=changed)
     _check_settings(folder, recorded, settings)
+    if any(change.startswith("calls") for change in budget):
+        _check_calls(folder, settings)
     if fingerprint_examples(read_examples(folder)) != identity.get("data_fingerprint"):
         raise RunFolderError(
             f"{folder / 'examples.jsonl'}: not the questions that the run began with",
@@ -82,6 +99,26 @@ def find_config(folder: Path) -> Path | None:
         if source and Path(source).is_file():
             return Path(source)
     return None
+
+
+def _sum_spent(folder: Path, budget: Sequence[str]) -> dict[str, float]:
+    """Return what a run has spent, by ceiling; nothing is read unless a change adds to one."""
+    if not any("=+" in change for change in budget):
+        return {}
+    calls, tokens, pico_usd = sum_spend(read_run(folder).state)
+    return {"calls": calls, "tokens": tokens, "usd": pico_usd / 1e12}
+
+
+def _check_calls(folder: Path, settings: Settings) -> None:
+    """Refuse a ceiling of calls that is spent: a search laid out by it would end at once."""
+    state, most = read_run(folder).state, settings.budget.calls
+    spent = count_spent(state)  # as the layout does, cached answers among them
+    is_finished = state.ended is not None and state.ended.reason == "finished"
+    if most is not None and state.looks and not is_finished and most <= spent:
+        raise UsageError(
+            f"budget.calls {most}: the run has made {spent} calls already",
+            f"`--budget calls=+{most}` raises the ceiling, a plain `opro resume` keeps it",
+        )
 
 
 def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from opro_cli import shell
 from opro_cli.errors import OproError, RunFolderError, UsageError
 from opro_cli.store import folders
+from opro_cli.store.atomic_folders import remove_folder
 
 if TYPE_CHECKING:
     from opro_cli.store.summary import RunDetails
@@ -204,7 +205,7 @@ def describe_size(folder: Path) -> str:
 
 def remove(folder: Path) -> None:
     """Remove the folder of a run or a sweep; RunFolderError where the disk refuses."""
-    folders.remove_folder(folder)
+    remove_folder(folder)
 
 
 def find_removable(name: str, runs_dir: Path, note: Note) -> Path:
@@ -250,7 +251,7 @@ def describe_evals(runs_dir: Path) -> str:
     number = len(folders.list_runs(inside))
     if not number:
         return ""
-    return f"{number:,} eval{'s' * (number != 1)}: opro runs --runs-dir {shlex.quote(str(inside))}"
+    return f"{number:,} eval{'s' * (number != 1)}: opro runs --runs-dir {shell.quote(str(inside))}"
 
 
 def read_details(folder: Path) -> RunDetails:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -16,36 +13,30 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
+from opro_cli.app.ledger import close_use, note_unread_ledger, open_test_ledger
 from opro_cli.app.probed import list_drafts, list_probed, read_known
-from opro_cli.app.run_settings import read_present_settings
+from opro_cli.app.run_settings import list_part_folders, read_present_settings
+from opro_cli.app.signals import stop_signals_to
 from opro_cli.app.start_runs import restore_references
 from opro_cli.config.overrides import parse_override
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
 from opro_cli.core.run.replies import KeptReplies
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
-from opro_cli.core.settings.settings import HUB, Settings
-from opro_cli.embedded.config import hash_weights
-from opro_cli.errors import (
-    Interrupted,
-    JournalError,
-    OproError,
-    ResultError,
-    RunFolderError,
-)
+from opro_cli.core.settings.settings import Settings
+from opro_cli.errors import Interrupted, JournalError, OproError, ResultError, RunFolderError
 from opro_cli.grading.grader import describe_grading
 from opro_cli.loop.first_answers import FIRST_ANSWERS
 from opro_cli.loop.planner import plan_next
 from opro_cli.loop.runner import Ending, Plan, Runner
 from opro_cli.models import describe_loading
-from opro_cli.models.gguf_files import describe_files, hash_files
+from opro_cli.models.gguf_files import describe_files
 from opro_cli.ports import Observer, SharedLimits, Strategy, TestLedger
 from opro_cli.reports.layout import describe_layout
 from opro_cli.reports.problem import read_problem
 from opro_cli.reports.proposals import Remedy, suggest_change
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
-from opro_cli.reports.used_rows import read_test_use
 from opro_cli.store.folders import note_failure
 from opro_cli.store.journal import FileJournal, read_numbered_events
 from opro_cli.store.reopened import adopt_settings, get_best_prompt
@@ -58,12 +49,6 @@ from opro_cli.store.run_folder import (
     write_result,
 )
 from opro_cli.store.summary import save_summary
-from opro_cli.store.use_ledger import (
-    FileTestLedger,
-    UseOrigin,
-    describe_trouble,
-    find_ledger_path,
-)
 from opro_cli.strategies.headroom import ProbedStrategy
 
 
@@ -93,13 +78,20 @@ class SessionOutcome:
 
 
 class Stopper:
-    """Stops a session as Ctrl-C does; nothing before it begins and once it is over."""
+    """Stops a session as Ctrl-C does: as soon as it begins, where it has not begun.
+
+    Attributes:
+        asked: Whether anybody has asked for a stop.
+        stop: Stops the session that is under way; None before it begins and once it is over.
+    """
 
     def __init__(self) -> None:
+        self.asked = False
         self.stop: Callable[[], object] | None = None
 
     def __call__(self) -> None:
         """Stop cleanly; the second time at once."""
+        self.asked = True
         if self.stop is not None:
             self.stop()
 
@@ -148,17 +140,54 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
             rewrite_config(folder, settings)
         sources = list_part_folders(run.identity)
         parts = wiring.assemble(settings, run.examples, sources, cached=cached, supplied=supplied)
-        remarks = read_needed_replies(parts.strategy, folder)
+        opened = _OpenedSession(folder, settings, run, parts)
+        runner = opened.build_runner(
+            journal, observers, shared, ledger, plan, preflight=preflight, keep_going=keep_going
+        )
+        return opened.conduct(runner, stopper or Stopper())
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenedSession:
+    """A run that this process works on, and the parts that do the work.
+
+    Attributes:
+        folder: Of the run.
+        settings: Those of this session.
+        run: As the session found it; its state moves on with the work.
+        parts: As the settings name them.
+    """
+
+    folder: Path
+    settings: Settings
+    run: RecordedRun
+    parts: wiring.Parts
+
+    def build_runner(
+        self,
+        journal: FileJournal,
+        observers: Sequence[Observer],
+        shared: SharedLimits | None,
+        ledger: Path | TestLedger | None,
+        plan: Plan,
+        *,
+        preflight: bool,
+        keep_going: bool,
+    ) -> Runner:
+        """Build what does the work, with all that the run has from before; see `work_on`."""
+        run, parts = self.run, self.parts
+        remarks = read_needed_replies(parts.strategy, self.folder)
         parts.replies.update(remarks.texts)
         drafts = list_drafts(run.identity)
-        strategy = ProbedStrategy(parts.strategy, drafts) if drafts else parts.strategy
+        if ledger is None or isinstance(ledger, Path):
+            ledger = open_test_ledger(run, ledger)
         runner = Runner(
-            settings=settings,
+            settings=self.settings,
             examples=run.examples,
             state=run.state,
             models=parts.models,
             evaluator=parts.evaluator,
-            strategy=strategy,
+            strategy=ProbedStrategy(parts.strategy, drafts) if drafts else parts.strategy,
             journal=journal,
             observers=observers,
             prices=parts.prices,
@@ -167,55 +196,49 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
             redact=parts.redact,
             replies=parts.replies,
             remarks=remarks,
-            ledger=open_test_ledger(run, ledger)
-            if ledger is None or isinstance(ledger, Path)
-            else ledger,
+            ledger=ledger,
             preflight=preflight,
             keep_going=keep_going,
-            first_answers=read_first_answers(folder) if run.state.sessions else (),
+            first_answers=read_first_answers(self.folder) if run.state.sessions else (),
             plan=plan,
             probed=list_probed(run.identity),
-            known=read_known(folder.parent, run.identity),
+            known=read_known(self.folder.parent, run.identity),
         )
         runner.activity.loading = partial(describe_loading, parts.models)
-        trouble = parts.cache_trouble
-        files = describe_files(model.model for model in settings.models.values())
-        unread = _note_unread_ledger(run, runner.ledger)
-        header = build_header(folder, settings, run, [*files, *filter(None, (trouble, unread))])
-        outcome = _conduct(runner, parts, folder, run, header, stopper or Stopper())
-        uncached = "" if trouble else parts.cache_trouble
+        return runner
+
+    def conduct(self, runner: Runner, stopper: Stopper) -> SessionOutcome:
+        """Let the session run to its end, and write the result whatever happens."""
+        trouble = self.parts.cache_trouble
+        header = self._build_header(runner.ledger, trouble)
+        runner.activity.started = time.monotonic()  # for a first frame
+        runner.activity.worked = self.run.state.working_seconds
+        for observer in runner.observers:
+            observer.begin(header, self.run.state, runner.activity)
+        ending: Ending = "interrupted"
+        failed = True
+        try:
+            ending = asyncio.run(_run_until_stopped(runner, self.parts, stopper))
+            failed = False
+        except JournalError as error:
+            note_failure(self.folder / "events.jsonl", error.message)
+            raise
+        except asyncio.CancelledError:
+            raise Interrupted("stopped at once; nothing answered is lost") from None
+        finally:
+            for observer in runner.observers:
+                observer.end()
+            # After a failure a full disk, say, has been met before, and is reported.
+            with suppress(*((ResultError, RunFolderError) if failed else ())):
+                outcome = _finish(self.folder, self.run, ending, runner.ledger)
+        uncached = "" if trouble else self.parts.cache_trouble
         return replace(outcome, stopped_by=runner.stopped_by, uncached=uncached)
 
-
-def _conduct(
-    runner: Runner,
-    parts: wiring.Parts,
-    folder: Path,
-    run: RecordedRun,
-    header: RunHeader,
-    stopper: Stopper,
-) -> SessionOutcome:
-    """Let a session run to its end, and write the result whatever happens."""
-    runner.activity.started = time.monotonic()  # a first frame says how long it was at work: 0 s
-    for observer in runner.observers:
-        observer.begin(header, run.state, runner.activity)
-    ending: Ending = "interrupted"
-    failed = True
-    try:
-        ending = asyncio.run(_run_until_stopped(runner, parts, stopper))
-        failed = False
-    except JournalError as error:
-        note_failure(folder / "events.jsonl", error.message)
-        raise
-    except asyncio.CancelledError:
-        raise Interrupted("stopped at once; nothing answered is lost") from None
-    finally:
-        for observer in runner.observers:
-            observer.end()
-        # After a failure a full disk, say, has been met before, and is reported.
-        with suppress(*((ResultError, RunFolderError) if failed else ())):
-            outcome = _finish(folder, run, ending, runner.ledger)
-    return outcome
+    def _build_header(self, ledger: TestLedger | None, trouble: str) -> RunHeader:
+        files = describe_files(model.model for model in self.settings.models.values())
+        unread = note_unread_ledger(self.run, ledger)
+        notes = [*files, *filter(None, (trouble, unread))]
+        return build_header(self.folder, self.settings, self.run, notes)
 
 
 async def _run_until_stopped(runner: Runner, parts: wiring.Parts, stopper: Stopper) -> Ending:
@@ -231,7 +254,16 @@ async def _run_until_stopped(runner: Runner, parts: wiring.Parts, stopper: Stopp
         else:
             runner.stop()
 
-    stopper.stop = partial(loop.call_soon_threadsafe, stop)
+    is_scheduled = False
+
+    def schedule() -> None:
+        nonlocal is_scheduled
+        is_scheduled = True
+        loop.call_soon_threadsafe(stop)
+
+    stopper.stop = schedule
+    if stopper.asked and not is_scheduled:  # before it began
+        schedule()
     try:
         with stop_signals_to(stopper):
             return await runner.run()
@@ -265,15 +297,6 @@ def _finish(
     )
 
 
-def close_use(run: RecordedRun, result: Mapping[str, Any], ledger: TestLedger) -> str:
-    """Record what came of a run's use of its test rows; return why it could not be, or ""."""
-    used, judged = run.state.test_use, read_test_use(run)
-    if used is None or judged is None or not judged.answers:
-        return ""
-    outcome = result["verdict"] or "none"
-    return ledger.close(used.use, outcome, judged.answers, repeats=judged.repeats)
-
-
 def _write_page(folder: Path, run: RecordedRun) -> str:
     """Write the page about a finished search; return why it could not be written, or "".
 
@@ -287,31 +310,6 @@ def _write_page(folder: Path, run: RecordedRun) -> str:
         except RunFolderError as error:
             return error.message
     return ""
-
-
-def _note_unread_ledger(run: RecordedRun, ledger: TestLedger | None) -> str:
-    """Return why the uses of the test rows cannot be known, before they cost anything; "" if so."""
-    compares = run.state.search.steps and run.state.sizes["test"] and run.state.test_use is None
-    return describe_trouble(ledger.path) if compares and isinstance(ledger, FileTestLedger) else ""
-
-
-def open_test_ledger(run: RecordedRun, given: Path | None = None) -> FileTestLedger:
-    """Return the ledger of test sets for a run; `given` wins over the one that it began with."""
-    about = run.identity.get("test_use", {})
-    data = run.settings["task"].get("data") or {}  # a problem has none
-    origin = UseOrigin(
-        about.get("id") or f"{run.name} {run.identity.get('created')}",
-        run.name,
-        _name_source(str(data.get("test") or data.get("train") or "")),
-        about.get("group", ""),
-        about.get("sharers", 1),
-    )
-    return FileTestLedger(find_ledger_path(given, about.get("ledger")), origin)
-
-
-def _name_source(source: str) -> str:
-    """Return a source of rows without its folders, which may be named after people."""
-    return source if source.startswith(HUB) or "://" in source else Path(source).name
 
 
 def read_needed_replies(strategy: Strategy, folder: Path) -> KeptReplies:
@@ -333,6 +331,9 @@ def build_header(
     folder: Path, settings: Settings, run: RecordedRun, notes: Sequence[str] = ()
 ) -> RunHeader:
     """Build the opening of a session that begins with the run as it stands; `notes` come last."""
+    asked, sizes = run.identity.get("split", "test"), dict(run.state.sizes)
+    if asked != "test":  # an evaluation, whose other splits are empty
+        sizes = {**sizes, asked: sizes["test"], "test": 0}
     return RunHeader(
         run=run.name,
         folder=str(folder),
@@ -341,7 +342,8 @@ def build_header(
         if settings.asks_optimizer and "optimizer" in settings.models
         else "",
         answer=settings.task.answer,
-        sizes=dict(run.state.sizes),
+        sizes=sizes,
+        asked=asked,
         notes=(
             *describe_grading(settings, list_part_folders(run.identity)),
             *run.identity.get("data_notes", ()),
@@ -395,68 +397,3 @@ def _note_missing_copy(folder: Path) -> tuple[str, ...]:
     if (folder / CONFIG_COPY).exists():
         return ()
     return (f"{CONFIG_COPY} is missing from the run folder: going on as the run began",)
-
-
-def list_part_folders(identity: Mapping[str, Any]) -> tuple[Path, ...]:
-    """Return where parts from outside opro are looked for first: beside the config of the run.
-
-    Args:
-        identity: As in run.json: "config_source" is the config's path, and "part_folder" its
-            folder where the run has no such file of its own.
-    """
-    source, folder = identity.get("config_source"), identity.get("part_folder")
-    return (Path(source).parent,) if source else (Path(folder),) if folder else ()
-
-
-def hash_weights_of(settings: Settings) -> dict[str, str]:
-    """Return the hashes of the weights that the models use, as far as they are computed here."""
-    names = [model.model for model in settings.models.values()]
-    return {**hash_weights((settings.scorer.model, settings.optimizer.model)), **hash_files(names)}
-
-
-_HANGUP: int | None = getattr(signal, "SIGHUP", None)  # not on Windows
-
-
-@contextmanager
-def stop_signals_to(stop: Callable[[], object], *, ctrl_c: bool = True) -> Iterator[None]:
-    """Call `stop` for each of these signals, instead of raising wherever the program happens to be.
-
-    Once the terminal is gone, what is written to it goes nowhere, and its shell may send the signal
-    a second time: that one is ignored. A process that `nohup` has started ignores both.
-
-    Args:
-        stop: Called in a signal handler, in the main thread.
-        ctrl_c: Whether SIGINT is among them.
-    """
-    if threading.current_thread() is not threading.main_thread():  # may not watch for any
-        yield
-        return
-    numbers = [signal.SIGTERM, *([signal.SIGINT] if ctrl_c else [])]
-    handlers = {number: signal.getsignal(number) for number in numbers}
-    if _HANGUP is not None and signal.getsignal(_HANGUP) != signal.SIG_IGN:
-        handlers[signal.Signals(_HANGUP)] = signal.getsignal(_HANGUP)
-    terminals = [fd for fd in (1, 2) if os.isatty(fd)]
-
-    def on_signal(number: int, _: object) -> None:
-        if number == _HANGUP:
-            signal.signal(number, signal.SIG_IGN)
-            _discard_output_of(terminals)
-        stop()
-
-    for number in handlers:
-        signal.signal(number, on_signal)
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            if signal.getsignal(number) is on_signal:
-                signal.signal(number, handler)
-
-
-def _discard_output_of(terminals: Sequence[int]) -> None:
-    """Send what is written to these file descriptors nowhere: writing there would fail."""
-    with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for fd in terminals:
-            os.dup2(nowhere, fd)
-        os.close(nowhere)

@@ -6,16 +6,21 @@ A new run has the text in its own config, so that it depends on no folder of ano
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opro_cli.core.settings.settings import SearchSettings, Settings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.prompt import Prompt
 from opro_cli.errors import OproError, UsageError
 from opro_cli.store.folders import Note, find_matching_runs
+
+if TYPE_CHECKING:
+    from opro_cli.core.run.candidates import Candidate
+    from opro_cli.reports.recorded import RecordedRun
 
 _REFERENCE = re.compile(r"[^\s@][^\s]{0,199}@(?:best|start|[0-9]{1,9}(?:\.[0-9]{1,9})?)")
 _MISSPELT = re.compile(r"([^\s@][^\s]{0,199})\s*@\s*([^\s@]{1,40})")
@@ -59,8 +64,6 @@ def resolve_start(
     _refuse_misspelt(settings, runs_dir)
     if not list_references(settings):
         return settings, ()
-    from opro_cli.app.named_prompts import build_unscored_error, find_prompt
-    from opro_cli.reports.comparison import select_prompt
     from opro_cli.store.run_folder import read_run
 
     read_once, search = cache(read_run), settings.search
@@ -69,31 +72,43 @@ def resolve_start(
     for index, name in enumerate(texts):
         if not _REFERENCE.fullmatch(name):
             continue
-        try:
-            folder, selector = find_prompt(runs_dir, name, note)
-            candidate = select_prompt(read_once(folder), selector).candidate
-            if candidate is None:
-                raise build_unscored_error(read_once(folder))
-            content = candidate.content
-        except OproError as error:
-            raise UsageError(f"search.start: {name}: {error.message}", error.hint) from error
-        if not isinstance(content, Prompt):
-            raise UsageError(f"search.start: {name} is a solution of a problem, and no prompt")
-        if content.demos:
-            raise UsageError(
-                f"search.start: {name} shows worked examples, which are rows of its own run",
-                f"start from its text: opro prompt {name} --instruction > start.md, then "
-                "file:start.md",
-            )
-        texts[index], forms[index] = content.instruction, candidate.form
-        origins.append(
-            {"given": name, "index": index, "run": folder.name, "prompt": str(selector)}
-            | {"candidate": candidate.id, "step": candidate.step}
-        )
+        candidate, origin = _look_up(name, runs_dir, read_once, note)
+        texts[index], forms[index] = candidate.instruction, candidate.form
+        origins.append({"given": name, "index": index, **origin})
     _require_different(texts, forms, search.initial_instructions)
     own_forms = tuple(forms) if any(forms) or search.initial_forms else None
     search = replace(search, initial_instructions=tuple(texts), initial_forms=own_forms)
     return replace(settings, search=search), tuple(origins)
+
+
+def _look_up(
+    name: str, runs_dir: Path, read: Callable[[Path], RecordedRun], note: Note | None
+) -> tuple[Candidate, dict[str, Any]]:
+    """Return the candidate that a name means, and where it is from.
+
+    Raises:
+        UsageError: There is none, or it is more than a text and its place.
+    """
+    from opro_cli.app.named_prompts import build_unscored_error, find_prompt
+    from opro_cli.reports.selected import select_prompt
+
+    try:
+        folder, selector = find_prompt(runs_dir, name, note)
+        candidate = select_prompt(read(folder), selector).candidate
+        if candidate is None:
+            raise build_unscored_error(read(folder))
+        content = candidate.content
+    except OproError as error:
+        raise UsageError(f"search.start: {name}: {error.message}", error.hint) from error
+    if not isinstance(content, Prompt):
+        raise UsageError(f"search.start: {name} is a solution of a problem, and no prompt")
+    if content.demos:
+        raise UsageError(
+            f"search.start: {name} shows worked examples, which are rows of its own run",
+            f"start from its text: opro prompt {name} --instruction > start.md, then file:start.md",
+        )
+    origin = {"run": folder.name, "prompt": str(selector)}
+    return candidate, {**origin, "candidate": candidate.id, "step": candidate.step}
 
 
 def _refuse_misspelt(settings: Settings, runs_dir: Path) -> None:

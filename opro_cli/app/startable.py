@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING
 
 from opro_cli import wiring
 from opro_cli.core.settings.meta_prompt import WITH_WORDS
-from opro_cli.core.settings.models import is_control
-from opro_cli.core.settings.settings import (
-    ASKING_NONE,
-    DEMOS,
-    PROBLEM,
-    UNUSED,
-    Settings,
-    is_embedded,
-)
+from opro_cli.core.settings.models import UNUSED, is_control, is_embedded
+from opro_cli.core.settings.search import ASKING_NONE, DEMOS, PROBLEM
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Example
 from opro_cli.embedded.tasks import KNOWN, is_known
 from opro_cli.errors import ModelError, UsageError
@@ -24,16 +18,14 @@ from opro_cli.grading.grader import SUPPLIED_METRIC
 from opro_cli.metrics import METRICS
 from opro_cli.models import find_unknown_model, gguf_plan
 from opro_cli.models.accounts import (
-    find_capped_prices,
     find_missing_keys,
-    find_price,
     find_unset_headers,
     keys_not_set,
     list_deployments,
-    reports_cost,
 )
 from opro_cli.models.callable import adapt_part
 from opro_cli.models.control import ControlModel
+from opro_cli.models.prices import find_capped_prices, find_price, reports_cost
 from opro_cli.models.providers import (
     Provider,
     find_base,
@@ -41,9 +33,11 @@ from opro_cli.models.providers import (
     find_provider,
     is_loopback,
 )
-from opro_cli.plugins import SUPPLIED, find_entry_point, is_outside, load_part
+from opro_cli.plugins import SUPPLIED, find_entry_point, find_outside_part, is_outside, load_part
 from opro_cli.problems import build_problem
 from opro_cli.reports.request_words import name_role
+from opro_cli.shell import describe_setting
+from opro_cli.store.answer_cache import is_cached
 from opro_cli.store.answer_file import read_cache_limit
 from opro_cli.strategies import PROBLEM_STRATEGIES, STRATEGIES
 
@@ -54,7 +48,7 @@ if TYPE_CHECKING:
 def list_unset_headers(settings: Settings) -> list[tuple[str, str | None]]:
     """List the headers whose variable is not set, each with its remedy."""
     unset = find_unset_headers(settings)
-    return [(f"{key}: {name} is not set", f"export {name}=…") for key, name in unset.items()]
+    return [(f"{key}: {name} is not set", describe_setting(name)) for key, name in unset.items()]
 
 
 def require_headers(settings: Settings) -> None:
@@ -171,7 +165,7 @@ def require_addresses(settings: Settings) -> None:
 
 def require_cache_limit(settings: Settings) -> None:
     """UsageError for an OPRO_CACHE_MB that is no size, where answers are cached at all."""
-    if any(wiring.is_cached(model) for model in settings.models.values()):
+    if any(is_cached(model) for model in settings.models.values()):
         read_cache_limit()
 
 
@@ -330,16 +324,24 @@ def find_origins_of_parts(
         origins["task.problem"] = {"name": part.spec, **part.origin}
     if strategy not in {**STRATEGIES, **PROBLEM_STRATEGIES} and not strategy.startswith(SUPPLIED):
         wiring.build_strategy(settings, folders)
-        part = wiring.find_outside_part("search.strategy", "strategies", strategy, folders)
+        part = find_outside_part("search.strategy", "strategies", strategy, folders)
         origins["search.strategy"] = {"name": strategy, **part.origin}
     if evaluator not in ("model", PROBLEM) and not evaluator.startswith(SUPPLIED):
         wiring.build_evaluator(settings, (), folders)
-        part = wiring.find_outside_part("task.evaluator", "evaluators", evaluator, folders)
+        part = find_outside_part("task.evaluator", "evaluators", evaluator, folders)
         origins["task.evaluator"] = {"name": evaluator, **part.origin}
     kind = settings.task.answer.partition(":")[0]
     known = (*METRICS, "python", SUPPLIED_METRIC, UNUSED)
     if kind not in known and (metric := find_entry_point("metrics", kind)):
         origins["task.answer"] = {"name": settings.task.answer, **metric.origin}
+    return origins | _find_origins_of_models(settings, folders)
+
+
+def _find_origins_of_models(
+    settings: Settings, folders: Sequence[Path]
+) -> dict[str, dict[str, str]]:
+    """Return name and origin of each model from outside opro, by config key."""
+    origins = {}
     for role, model in settings.models.items():
         key, provider = f"{role}.model", model.model.partition("/")[0]
         if is_outside(model.model):

@@ -12,10 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from opro_cli import wiring
+from opro_cli.config.overrides import Override
 from opro_cli.config.yaml_file import read_yaml
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
 from opro_cli.core.settings.filled import get_section
 from opro_cli.core.settings.prompts import FILE, list_turns
+from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.chat import ChatTemplate, RawChat, fill_instruction, parse_chat
 from opro_cli.core.task.prompt import Prompt, encode_form
@@ -86,25 +88,32 @@ def read_version_at(config: Path, revision: str) -> Version:
         folder = Path(scratch).resolve()
         copy = tree.copy(tree.locate(config.resolve()), folder)
         try:
-            for file in _list_prompt_files(read_yaml(copy).raw):
-                tree.copy(tree.find(file, config), folder)
-            settings = wiring.read_scoring_config(copy)
+            copies = [
+                Override(key, f"{FILE}{tree.copy(tree.find(file, config), folder)}", "")
+                for key, file in _list_prompt_files(read_yaml(copy).raw)
+            ]  # as named they may be found in the working tree
+            settings = wiring.read_scoring_config(copy, copies, config.resolve().parent)
         except ConfigError as error:
             problems = [each.replace(str(copy), where) for each in error.problems]
+            problems = [each.replace(str(folder), str(tree.root)) for each in problems]
             raise ConfigError(where, problems, "an older opro may have read it") from None
         plain = _map_paths(convert_to_plain(settings), str(folder), str(tree.root))
         return _build_version(where, settings, plain)
 
 
-def _list_prompt_files(raw: Any) -> Iterator[Path]:
-    """Yield the files that a config takes prompts from, as it names them."""
-    search = get_section(raw, "search")
-    given = [search.get(name) for name in ("start", "initial_instructions", "candidates")]
-    texts = [each for value in given for each in (value if isinstance(value, list) else [value])]
-    texts += [frozen for *_, frozen in list_turns(get_section(raw, "task").get("prompt"))]
-    for text in texts:
+def _list_prompt_files(raw: Any) -> Iterator[tuple[KeyPath, Path]]:
+    """Yield the files that a config takes prompts from, as it names them, each with its key."""
+    search, texts = get_section(raw, "search"), list[tuple[KeyPath, Any]]()
+    for name in ("start", "initial_instructions", "candidates"):
+        value = search.get(name)
+        listed = enumerate(value) if isinstance(value, list) else ()
+        texts += [(("search", name, index), each) for index, each in listed]
+        texts.append((("search", name), value))
+    turns = list_turns(get_section(raw, "task").get("prompt"))
+    texts += [(path, frozen) for path, _, frozen in turns]
+    for key, text in texts:
         if isinstance(text, str) and text.startswith(FILE) and text.removeprefix(FILE).strip():
-            yield Path(text.removeprefix(FILE).strip())
+            yield key, Path(text.removeprefix(FILE).strip())
 
 
 def _map_paths(value: Any, old: str, new: str) -> Any:

@@ -23,16 +23,17 @@ from opro_cli.app.run_settings import read_present_settings
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.core.task.example import Split
 from opro_cli.errors import OproError, UsageError
-from opro_cli.render.diff import summarize_diff, warn_of_seen
+from opro_cli.render.diff_content import summarize_diff, warn_of_seen
 from opro_cli.render.html.candidates import build_all_rows
 from opro_cli.render.html.page import build_article
 from opro_cli.render.html.view import build_view
 from opro_cli.render.safe import describe_form
 from opro_cli.reports import viewed
-from opro_cli.reports.comparison import SelectedPrompt, compare_prompts, select_prompt
+from opro_cli.reports.comparison import compare_prompts
 from opro_cli.reports.labels import find_labels
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import serialize_scale
+from opro_cli.reports.selected import SelectedPrompt, select_prompt
 from opro_cli.store import folders
 from opro_cli.store.opened_run import Stamps, stamp_run
 from opro_cli.store.summary import build_row, read_run_summary

@@ -121,7 +121,7 @@ class Replay:
         state = self.run.state
         apply_event(state, self.journal, line, event)
         if isinstance(event, SessionStarted):
-            self._activity.started = event.at
+            self._activity.started, self._activity.worked = event.at, state.working_seconds
             self._calls_before = count_calls(state)
         self._activity.session_calls = count_calls(state) - self._calls_before
         for observer in self._observers:

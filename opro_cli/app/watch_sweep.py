@@ -16,7 +16,8 @@ from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.errors import OproError
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import build_result, serialize_scale, serialize_spend
+from opro_cli.reports.result import build_result, serialize_scale
+from opro_cli.reports.spend import serialize_spend
 from opro_cli.store.folders import is_locked
 from opro_cli.store.replay import JournalFollower, apply_event
 from opro_cli.store.run_folder import read_result, read_run_start

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 from opro_cli.calls.budget import read_clock
-from opro_cli.calls.endpoints import is_congested
+from opro_cli.calls.endpoints import LONGEST_WAIT_S, is_congested
 from opro_cli.calls.ledger import count_tokens
 from opro_cli.core.run.events import Via
 from opro_cli.core.run.progress import Role
@@ -148,7 +148,7 @@ class RetryPolicy:
 
     attempts: int = 8
     base: float = 1.0
-    max_wait: float = 300.0
+    max_wait: float = LONGEST_WAIT_S
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
@@ -202,6 +202,8 @@ async def call_with_retries(
             if not counts(error):
                 attempt = 1
             if attempt >= min(policy.attempts, most_tries(error)):
+                if attempt == 1:
+                    raise
                 raise count_tries(error, attempt) from error
             seconds = wait_after(error, attempt, policy, random)
             on_wait(attempt, seconds, error)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from opro_cli.core.run.progress import Role, count_calls
 from opro_cli.core.run.spend import Cost, RoleSpend
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
+from opro_cli.core.settings.models import PriceSettings
+from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import BudgetReached
 
 # Wall time when the process began, and steady from there on: a clock that is set anew, or jumps to

@@ -8,6 +8,7 @@ decide: a model of one endpoint is never without it.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -19,6 +20,8 @@ from opro_cli.ports import ChatModel
 
 FIRST_REST_S = 2.0
 LONGEST_REST_S = 60.0
+LONGEST_WAIT_S = 300.0
+"""Seconds of one wait at most, whatever a provider asks for."""
 CONGESTED = frozenset({429, 503, 529})
 """Statuses of a rate limit and an overloaded server: they say nothing about the request."""
 MISPLACED = frozenset({301, 302, 303, 307, 308, 401, 402, 403, 404, 405})
@@ -187,7 +190,7 @@ class Endpoints:
             self._recover(admission)
             return False
         if not error.transient:
-            if error.status not in MISPLACED or not others:
+            if not others or (error.status not in MISPLACED and error.about != "endpoint"):
                 return False
             self._used = others
             self._out[endpoint.label] = error.message
@@ -259,11 +262,13 @@ def is_congested(error: ModelError) -> bool:
 class ConcurrencyLimit:
     """The limit on calls in flight at one endpoint, `most` at the most. Times are of one clock.
 
-    It grows with every answer and is halved where the endpoint has too much to do.
+    It grows with every answer and is halved where the endpoint has too much to do. No call is held
+    back for more than `longest_wait` seconds after a failure.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, longest_wait: float = LONGEST_WAIT_S) -> None:
         self.most = most
+        self.longest_wait = longest_wait
         self.limit = float(most)
         self.in_flight = 0
         self.held_until = 0.0
@@ -285,14 +290,18 @@ class ConcurrencyLimit:
         Args:
             admitted: When the call was admitted.
             now: The time of the failure.
-            wait: Seconds that the provider asks for; None if it did not say.
+            wait: Seconds that the provider asks for; None if it did not say. Not a finite number
+                says nothing either.
             why: The reason as it is shown.
         """
         if admitted > self._eased_at:  # one failure of all that were in flight together counts
             self.limit = max(1.0, self.limit / 2)
             self._eased_at = now
-        if wait is not None and now + wait > self.held_until:
-            self.held_until, self.held_why = now + wait, why
+        if wait is None or not math.isfinite(wait):
+            return
+        until = now + min(wait, self.longest_wait)
+        if until > self.held_until:
+            self.held_until, self.held_why = until, why
 
 
 class RateLimiter:

@@ -24,9 +24,9 @@ from opro_cli.core.run.events import Event, InFlight, LimitExceeded, PromptsCut,
 from opro_cli.core.run.progress import ROLES, Role
 from opro_cli.core.run.spend import Cost, RoleSpend
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.models import ASSUMED_REPLY
-from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
-from opro_cli.core.task.example import ChatReply, ChatRequest
+from opro_cli.core.settings.models import ASSUMED_REPLY, PriceSettings
+from opro_cli.core.settings.settings import BudgetSettings
+from opro_cli.core.task.example import MOST_USD, ChatReply, ChatRequest
 from opro_cli.core.text import count_bytes
 from opro_cli.errors import BudgetReached, ModelError
 from opro_cli.reports.request_words import name_role
@@ -47,6 +47,10 @@ SMALLEST_WINDOW = 512
 UNEQUAL = 1.25
 """The longest of prompts with equal counts is this much longer than the shortest, if the number
 is no window by its looks."""
+BEYOND = 100
+"""Tokens for each byte sent, or for each token allowed, beyond which a count is none."""
+BELIEVED = 1_000_000
+"""Tokens up to which a count is believed in any case."""
 FEW = 4
 """Up to this many calls in flight, their number is recorded without headroom."""
 
@@ -59,6 +63,12 @@ class _Widest:
     sizes: dict[int, int] = field(default_factory=dict)
 
     def add(self, tokens: int, request: ChatRequest) -> None:
+        """Add the prompt of a request.
+
+        Args:
+            tokens: As the provider counted them.
+            request: Whose prompt it is.
+        """
         if tokens > self.tokens:
             self.tokens, self.sizes = tokens, {}
         if tokens == self.tokens:
@@ -177,11 +187,13 @@ class Ledger:
         self._remove(reservation)
         self._record_in_flight(reservation.role)
 
-    def price(self, role: Role, reply: ChatReply) -> ChatReply:
+    def price(self, reservation: Reservation, reply: ChatReply) -> ChatReply:
         """Price a reply: by the config if it gives a price, else as the reply says.
 
         An unmetered answer has no known price under the config's rates, even from a free server.
+        Counts and a price that no such call can have are taken for none.
         """
+        role, reply = reservation.role, _drop_nonsense(reservation.request, reply)
         price = self._own_prices.get(role)
         if price is None and reply.usd is None:
             price = self._prices[role]
@@ -364,6 +376,22 @@ def count_tokens(reply: ChatReply) -> int | None:
     if reply.prompt_tokens is None or reply.completion_tokens is None:
         return None
     return reply.prompt_tokens + reply.completion_tokens
+
+
+def _drop_nonsense(request: ChatRequest, reply: ChatReply) -> ChatReply:
+    """Return the reply without counts and a price that no call like this one has.
+
+    Thoughts beyond max_tokens are honest, and raise the bounds of all later calls; a broken counter
+    must not.
+    """
+    most_prompt = max(BELIEVED, BEYOND * _count_bytes(request))
+    most_reply = max(BELIEVED, BEYOND * request.choices * (request.max_tokens or ASSUMED_REPLY))
+    prompt, completion, usd = reply.prompt_tokens, reply.completion_tokens, reply.usd or 0.0
+    if (prompt or 0) > most_prompt or (completion or 0) > most_reply:
+        # A price may have been computed from the counts.
+        reply = replace(reply, prompt_tokens=None, completion_tokens=None, reasoning_tokens=None)
+        return replace(reply, usd=reply.usd if usd == 0.0 else None)
+    return reply if 0.0 <= usd <= MOST_USD else replace(reply, usd=None)
 
 
 def _count_bytes(request: ChatRequest) -> int:

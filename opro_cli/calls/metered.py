@@ -16,7 +16,6 @@ from opro_cli.calls.attempts import (
     RetryPolicy,
     TimedReply,
     call_with_retries,
-    describe_call,
     enter_shared_limits,
     remove_keys,
 )
@@ -30,19 +29,24 @@ from opro_cli.calls.endpoints import (
     is_congested,
 )
 from opro_cli.calls.ledger import Ledger, Reservation, count_tokens
-from opro_cli.core.draws import derive_seed
-from opro_cli.core.run.events import Checked, Event, ParameterRefused, Retried
+from opro_cli.core.run.events import Event, ParameterRefused, Retried
 from opro_cli.core.run.progress import Progress, Role
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.models import is_computed_here, is_gguf
-from opro_cli.core.settings.settings import PriceSettings, Settings
-from opro_cli.core.task.example import LIMITS, ChatReply, ChatRequest, Message
+from opro_cli.core.settings.models import PriceSettings, is_computed_here, is_gguf, is_python
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.example import (
+    BROKEN_OFF,
+    LIMITS,
+    THOUGHTS_ONLY,
+    ChatReply,
+    ChatRequest,
+)
 from opro_cli.errors import EmptyReplyError, JournalError, ModelError
 from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
 from opro_cli.reports.request_words import name_role
 
-HELLO = (Message("user", "Reply with one word: ready"),)
-"""The messages of the tiny call by which a model is checked."""
+UNRECORDED = "its answer came, and could not be recorded"
+"""Why a call that was answered counts without its answer."""
 FIRST_TRIES = 2
 """Calls that are made to an address which has never answered and may be a wrong one."""
 
@@ -106,7 +110,7 @@ class Calls:
             [
                 Endpoint(
                     model,
-                    ConcurrencyLimit(at.concurrency),
+                    ConcurrencyLimit(at.concurrency, self.policy.max_wait),
                     weight,
                     f"{role} endpoint {at.api_base}",
                     at.address,
@@ -130,6 +134,9 @@ class Calls:
         at: Endpoint | None = None,
     ) -> AsyncIterator[TimedReply]:
         """Yield the reply to one request; the caller records it before it leaves the context.
+
+        A caller that leaves with an error has not recorded it: the call then counts without its
+        answer.
 
         A known answer only needs time left, a call also room under the ceilings. With `fresh` a
         call is made whatever an equal request was answered, and its answer is kept for others.
@@ -159,12 +166,18 @@ class Calls:
             except (JournalError, asyncio.CancelledError):
                 raise  # the answer is in no journal, so its bound stays in flight
             except BaseException:
+                # It is paid for. Where this cannot be recorded either, the bound stays in flight.
+                self._ledger.record_unused(reservation, answered.reply, UNRECORDED)
                 self._ledger.release(reservation)
                 raise
             self._ledger.release(reservation)
         finally:
             if slot is not None and not fresh:
                 self._known.end(slot)
+
+    def list_endpoints(self, role: Role) -> Sequence[Endpoint]:
+        """Return the endpoints of a model, in the order of the settings."""
+        return self._endpoints[role].all
 
     def list_unsent(self, role: Role) -> tuple[str, ...]:
         """Return the parameters that are left out for a role at one of its endpoints or more.
@@ -173,56 +186,10 @@ class Calls:
         is left out everywhere where an endpoint takes neither.
         """
         unsent: set[str] = set()
-        for endpoint in self._endpoints[role].all:
+        for endpoint in self.list_endpoints(role):
             refused = {*self.state.list_unsent(role, endpoint.address)}
             unsent |= refused if refused.issuperset(LIMITS) else refused.difference(LIMITS)
         return tuple(sorted(unsent))
-
-    async def preflight(self, role: Role) -> None:
-        """Make the first call of a run; ModelError when no endpoint answers it."""
-        if not await self.check_endpoints(role):
-            await self.check(role)
-
-    async def check_endpoints(self, role: Role) -> bool:
-        """Make the tiny call at each of several endpoints; return True if one is answered.
-
-        An endpoint that does not answer gets no others, as after any call. A model of one
-        endpoint is not asked.
-        """
-        endpoints = self._endpoints[role].all
-        if len(endpoints) == 1:
-            return False
-        once = RetryPolicy(attempts=1)
-        checks = (self.check(role, once, endpoint) for endpoint in endpoints)
-        failures = await asyncio.gather(*checks, return_exceptions=True)
-        for failure in failures:
-            if failure is not None and not isinstance(failure, ModelError):
-                raise failure
-        return None in failures
-
-    async def check(
-        self, role: Role, policy: RetryPolicy | None = None, at: Endpoint | None = None
-    ) -> None:
-        """Make the tiny call and record it; ModelError when it is not answered."""
-        settings = self.settings.models[role]
-        request = ChatRequest(
-            HELLO,
-            settings.temperature,
-            settings.max_tokens,
-            derive_seed(self.settings.search.seed, "check") if settings.seed else None,
-            stop=settings.stop or (),
-            top_p=settings.top_p,
-        )
-        async with self.answer(role, request, policy, fresh=True, at=at) as answered:
-            self.record(Checked(role=role, **describe_call(answered)))
-
-    async def is_alive(self, role: Role) -> bool:
-        """Return True if the model answers the tiny call now."""
-        try:
-            await self.check(role, RetryPolicy(attempts=1))
-        except ModelError:
-            return False
-        return True
 
     async def _call(
         self, role: Role, request: ChatRequest, policy: RetryPolicy, at: Endpoint | None
@@ -241,8 +208,11 @@ class Calls:
 
         def most_tries(error: ModelError) -> float:
             """Return how often a failed call is worth making: few before a first answer."""
-            first_contact = error.about == "address" and not self._answered[role]
-            return FIRST_TRIES if first_contact else error.tries or math.inf
+            if error.about == "address" and not self._answered[role]:
+                return FIRST_TRIES
+            if error.about == "code" and not self.state.spend_of(role).calls:
+                return 1  # a defect, which every call would meet
+            return error.tries or math.inf
 
         answered = await call_with_retries(
             lambda: self._attempt(role, request, at),
@@ -305,12 +275,14 @@ class Calls:
                     seconds = round(time.monotonic() - began, 4)
                 finally:
                     self.activity.in_flight[role] -= 1
-                reply = self._ledger.price(role, reply)
+                reply = self._ledger.price(reservation, reply)
                 usage.set_from(reply)
             if reply.failed and not self._says_nothing(role):
                 raise self._build_failure(endpoint, reservation, reply)
             self._ledger.record_usage(reservation, reply)
         except ModelError as error:
+            if error.about == "config" and self.state.spend_of(role).calls:
+                error.about = ""  # it has answered as it is configured: the server has changed
             self._ledger.record_failure(reservation, error)
             self._ledger.release(reservation)
             raise
@@ -335,15 +307,21 @@ class Calls:
     ) -> EmptyReplyError:
         """Build the error for a reply that is no answer, and record what it cost."""
         name, reason = endpoint.model.name, reply.finish_reason
-        stop = self.settings.models[reservation.role].stop
-        if reason == "error":
-            error = EmptyReplyError(f"{name} broke off its answer (finish_reason error)")
+        model = self.settings.models[reservation.role]
+        if reason in BROKEN_OFF:
+            error = EmptyReplyError(f"{name} broke off its answer (finish_reason {reason})")
         elif reason == "tool_calls":
             hint = "ask for an answer in words, or another model"
             error = EmptyReplyError(f"{name} called a tool in place of an answer", hint)
+        elif reason == THOUGHTS_ONLY:
+            hint = "serve it without its reasoning parser: that may take an answer for thoughts, "
+            hint += "as vLLM's does beside enable_thinking: false"
+            error = EmptyReplyError(f"{name} sent thoughts and no answer", hint)
         else:
             hint = "ask the server by hand for an answer to the first prompt of `opro check`"
-            if stop:
+            if is_python(model.model):
+                hint = "return a text with something in it; a blank one is no answer"
+            if model.stop:
                 hint = f"does a reply begin with one of {name_role(reservation.role)}.stop? " + hint
             words = f"{name} answered with an empty text (finish_reason {reason})"
             error = EmptyReplyError(words, hint)

@@ -233,6 +233,7 @@ def main() -> None:
     # A short command ends before there is garbage, and looking for it is a tenth of its time.
     gc.set_threshold(50_000)
     _open_closed_streams()
+    _take_any_text()
     try:
         with reserve_stdout():
             code = app(prog_name="opro", standalone_mode=False)
@@ -262,6 +263,16 @@ def _open_closed_streams() -> None:
         if getattr(sys, name) is None:
             nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
             setattr(sys, name, nowhere)
+
+
+def _take_any_text() -> None:
+    """Have stdout and stderr write a stand-in for what their encoding lacks, instead of failing."""
+    streams = (sys.stdout, sys.stderr)
+    if not all("utf" in (stream.encoding or "").lower() for stream in streams):
+        from opro_cli.render.streams import take_any_text
+
+        for stream in streams:
+            take_any_text(stream)
 
 
 def _give_up(error: OSError) -> int:

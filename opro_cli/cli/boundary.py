@@ -139,7 +139,7 @@ def _asked_for_json() -> bool:
 
 def _print_object(message: str, hint: str | None, exit_code: int, where: str | None = None) -> None:
     """Print an error as one line of JSON, ASCII alone, so that a terminal obeys nothing in it."""
-    from opro_cli.models.accounts import redact
+    from opro_cli.models.redaction import redact
 
     error: dict[str, str | int | None] = {
         "message": redact(message),
@@ -153,7 +153,7 @@ def _print_object(message: str, hint: str | None, exit_code: int, where: str | N
 
 def _print_lines(text: str) -> None:
     """Print on stderr, without a key and without anything that a terminal would obey."""
-    from opro_cli.models.accounts import redact
+    from opro_cli.models.redaction import redact
     from opro_cli.render.safe import printable
 
     for line in redact(text).splitlines():

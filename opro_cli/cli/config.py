@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opro_cli import shell
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import (
     DEFAULT_RUNS_DIR,
@@ -20,6 +21,10 @@ from opro_cli.cli.options import (
     complete_template,
 )
 from opro_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from opro_cli.app.init import FirstConfig
+    from opro_cli.config.templates import WrittenTemplate
 
 
 def config(config: ConfigFile, overrides: Set = None, as_json: Json = False) -> None:
@@ -34,7 +39,7 @@ def config(config: ConfigFile, overrides: Set = None, as_json: Json = False) -> 
       opro config mine.yaml > whole.yaml
       opro config mine.yaml --json | jq '.keys["search.steps"]'
     """
-    from opro_cli.app.check import explain_config
+    from opro_cli.app.explain import explain_config
 
     explained = explain_config(config, overrides or ())
     if as_json:
@@ -46,39 +51,47 @@ def config(config: ConfigFile, overrides: Set = None, as_json: Json = False) -> 
     print_config(explained.keys, explained.lines, make_page(sys.stdout))
 
 
-def init(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="The config to write.")] = Path(
-        "opro.yaml"
+DEFAULT_CONFIG, DEFAULT_TEMPLATE = Path("opro.yaml"), "quickstart"
+
+NewConfig = Annotated[Path, typer.Argument(metavar="FILE", help="The config to write.")]
+Template = Annotated[
+    str,
+    typer.Option(
+        help="quickstart, embedded-boolean, …-counting, …-tracking or …-dyck, own-data, "
+        "bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, …-vllm, …-lm-studio, …-llama-cpp, "
+        "…-gguf or …-mixed, smollm2-sentiment; embedded-sweep or bbh-sweep; "
+        "linear-regression, traveling-salesman, regression-sweep or tour-sweep. meta-prompt is "
+        "no config, but the words for search.meta_prompt.",
+        show_default=True,
+        autocompletion=complete_template,
     ),
-    template: Annotated[
-        str,
-        typer.Option(
-            help="quickstart, embedded-boolean, …-counting, …-tracking or …-dyck, own-data, "
-            "bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, …-vllm, …-lm-studio, …-llama-cpp, "
-            "…-gguf or …-mixed, smollm2-sentiment; embedded-sweep or bbh-sweep; "
-            "linear-regression, traveling-salesman, regression-sweep or tour-sweep. meta-prompt is "
-            "no config, but the words for search.meta_prompt.",
-            show_default=True,
-            autocompletion=complete_template,
-        ),
-    ] = "quickstart",
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Rows of your own, in place of a template: a file, or hub:OWNER/NAME#SPLIT.",
-        ),
-    ] = None,
-    prompt: Annotated[
-        str | None, typer.Option(metavar="FILE", help="With --data: your start prompt.")
-    ] = None,
-    input_fields: Annotated[
-        list[str] | None,
-        typer.Option("--input", metavar="NAME", help="With --data: a field of the question."),
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="NAME", help="With --data: the field of the gold answer.")
-    ] = None,
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Rows of your own, in place of a template: a file, or hub:OWNER/NAME#SPLIT.",
+    ),
+]
+StartPrompt = Annotated[
+    str | None, typer.Option(metavar="FILE", help="With --data: your start prompt.")
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="NAME", help="With --data: a field of the question."),
+]
+Target = Annotated[
+    str | None, typer.Option(metavar="NAME", help="With --data: the field of the gold answer.")
+]
+
+
+def init(
+    path: NewConfig = DEFAULT_CONFIG,
+    template: Template = DEFAULT_TEMPLATE,
+    data: Data = None,
+    prompt: StartPrompt = None,
+    input_fields: Inputs = None,
+    target: Target = None,
     as_json: Json = False,
 ) -> None:
     """Write a first config, with the data that it needs.
@@ -96,37 +109,58 @@ def init(
     """
     from opro_cli.app.init import write_first_config
     from opro_cli.config.templates import META_PROMPT, write_meta_prompt, write_template
-    from opro_cli.render.safe import printable
 
-    first = None
     fields = tuple(dict.fromkeys(input_fields or ()))
-    given = {"--data": (data,), "--prompt": (prompt,), "--input": fields, "--target": (target,)}
-    for option, values in given.items():
-        if any(value is not None and not value.strip() for value in values):
-            raise UsageError(f"{option}: expected a name, found an empty text")
-    if data and template != "quickstart":
-        raise UsageError("--data and --template: a config is written from one of them")
+    _refuse_misuse(template, data, prompt, fields, target)
+    first = None
     if data:
         own = None if prompt is None else Path(prompt)
         first = write_first_config(path, data, prompt=own, inputs=fields, target=target or "")
-    elif prompt or fields or target:
-        raise UsageError("--prompt, --input and --target belong to --data", "opro init --data FILE")
-    if is_words := template == META_PROMPT:
-        path = Path("meta-prompt.md") if path == Path("opro.yaml") else path
+    if template == META_PROMPT:
+        path = Path("meta-prompt.md") if path == DEFAULT_CONFIG else path
         files = write_meta_prompt(path)
+        config = DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else "CONFIG"  # another's is not known
+        command = f"opro check {config} --set search.meta_prompt={shell.quote(str(path))}"
     else:
         files = first.files if first else write_template(template, path)
-    name = shlex.quote(str(path))
-    sweep = f"opro sweep {name} --dry-run && opro sweep {name}"
-    run = f"opro check {name} && opro optimize {name}"
-    command = sweep if template.endswith("-sweep") else run
-    if is_words:
-        command = f"opro check opro.yaml --set search.meta_prompt={name}"
+        command = _suggest_command(shell.quote(str(path)), sweep=template.endswith("-sweep"))
     if as_json:
         written, unchanged = map(str, files.written), map(str, files.unchanged)
         chosen = {} if first is None else {"chosen": first.to_json()}
         print_json({"written": [*written], "unchanged": [*unchanged], "next": command, **chosen})
         return
+    _print_written(files, first, command)
+
+
+def _refuse_misuse(
+    template: str,
+    data: str | None,
+    prompt: str | None,
+    fields: Sequence[str],
+    target: str | None,
+) -> None:
+    """Raise UsageError for options of `init` that are empty or do not go together."""
+    given = {"--data": (data,), "--prompt": (prompt,), "--input": fields, "--target": (target,)}
+    for option, values in given.items():
+        if any(value is not None and not value.strip() for value in values):
+            raise UsageError(f"{option}: expected a name, found an empty text")
+    if data and template != DEFAULT_TEMPLATE:
+        raise UsageError("--data and --template: a config is written from one of them")
+    if not data and (prompt or fields or target):
+        raise UsageError("--prompt, --input and --target belong to --data", "opro init --data FILE")
+
+
+def _suggest_command(config: str, *, sweep: bool) -> str:
+    """Return what to type next; `config` is quoted for the shell."""
+    if sweep:
+        return shell.chain(f"opro sweep {config} --dry-run", f"opro sweep {config}")
+    return shell.chain(f"opro check {config}", f"opro optimize {config}")
+
+
+def _print_written(files: WrittenTemplate, first: FirstConfig | None, command: str) -> None:
+    """Print the choices of a first config, the files that are there now, and what is next."""
+    from opro_cli.render.safe import printable
+
     if first is not None:
         from opro_cli.render.consoles import make_console
         from opro_cli.render.first_config import print_first_config
@@ -139,19 +173,22 @@ def init(
     print(f"next: {printable(command)}")
 
 
+Headroom = Annotated[
+    bool,
+    typer.Option(
+        "--headroom",
+        help="Ask the models, too: is a search worth it? At most 150 calls, and 5 % of the "
+        "budget; those to the start prompts count in the search.",
+    ),
+]
+
+
 def check(
     config: ConfigFile,
     overrides: Set = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     ledger: Ledger = None,
-    headroom: Annotated[
-        bool,
-        typer.Option(
-            "--headroom",
-            help="Ask the models, too: is a search worth it? At most 150 calls, and 5 % of the "
-            "budget; those to the start prompts count in the search.",
-        ),
-    ] = False,
+    headroom: Headroom = False,
     as_json: Json = False,
 ) -> None:
     """Check a config, its data and its servers, and show the prompts.
@@ -181,11 +218,16 @@ def check(
         from opro_cli.render.listings import print_forecast
 
         print_forecast(found.facts, make_console(sys.stdout), ready=not found.problems)
-    if len(found.problems) == 1:
-        ((problem, hint),) = found.problems
+    _raise_problems(config, found.problems)
+
+
+def _raise_problems(config: Path, problems: Sequence[tuple[str, str | None]]) -> None:
+    """Raise UsageError where there are problems: one with its hint, several with a line each."""
+    if len(problems) == 1:
+        ((problem, hint),) = problems
         raise UsageError(f"{config}: {problem}", hint)
-    if found.problems:
-        lines = ["; ".join(filter(None, each)).replace("\n", "; ") for each in found.problems]
+    if problems:
+        lines = ["; ".join(filter(None, each)).replace("\n", "; ") for each in problems]
         raise UsageError("\n".join(f"{config}: {line}" for line in lines))
 
 

@@ -12,6 +12,7 @@ from opro_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     FailIf,
     Json,
+    Markdown,
     RunsDir,
     apply_gate,
     run_argument,
@@ -24,28 +25,28 @@ if TYPE_CHECKING:
     from opro_cli.reports.comparison import PromptComparison
 
 
+Compared = Annotated[
+    list[str],
+    run_argument(
+        "RUN",
+        "Two or more: RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER; or one sweep or two.",
+        sweeps=True,
+    ),
+]
+Flips = Annotated[bool, typer.Option("--flips", help="List every question that flipped, in full.")]
+Replies = Annotated[bool, typer.Option("--replies", help="List them with the scorer's replies.")]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Say how the figures of a sweep are computed.")
+]
+
+
 def diff(
-    runs: Annotated[
-        list[str],
-        run_argument(
-            "RUN",
-            "Two or more: RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER; or one sweep or two.",
-            sweeps=True,
-        ),
-    ],
+    runs: Compared,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
-    flips: Annotated[
-        bool, typer.Option("--flips", help="List every question that flipped, in full.")
-    ] = False,
-    replies: Annotated[
-        bool, typer.Option("--replies", help="List them with the scorer's replies.")
-    ] = False,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print Markdown for a pull request.")
-    ] = False,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Say how the figures of a sweep are computed.")
-    ] = False,
+    flips: Flips = False,
+    replies: Replies = False,
+    markdown: Markdown = False,
+    explain: Explain = False,
     as_json: Json = False,
     fail_if: FailIf = None,
 ) -> None:
@@ -97,7 +98,9 @@ def _show(compared: PromptComparison, *, every_flip: bool, markdown: bool, as_js
     console = make_console(sys.stdout)
     if markdown:
         from opro_cli.render.diff import format_comparison
+        from opro_cli.render.streams import take_utf8
 
+        take_utf8(sys.stdout)
         print(format_comparison(compared, every_flip=every_flip), end="")
         return
     from opro_cli.render.diff import print_comparison

@@ -24,9 +24,9 @@ from opro_cli.cli.options import (
     find_run,
     say,
 )
-from opro_cli.cli.session import OVER_BUDGET, name_ceiling
+from opro_cli.cli.session import OVER_BUDGET, name_ceiling, report_wait
 from opro_cli.cli.swept import print_transfer_of, sweep_plan
-from opro_cli.errors import Interrupted, RunFolderError, UsageError
+from opro_cli.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from opro_cli.app.evaluate import Cell, Dataset
@@ -174,7 +174,7 @@ def _show(matrix: Matrix, *, as_json: bool, as_csv: bool) -> None:
         write_csv(matrix.to_json(), sys.stdout)
         return
     from opro_cli.render.consoles import make_console
-    from opro_cli.render.matrices import print_matrix
+    from opro_cli.render.matrix import print_matrix
 
     print_matrix(matrix.prompts, matrix.columns, make_console(sys.stdout))
 
@@ -234,7 +234,7 @@ def _ask(
         run, outcome = evaluating.evaluate(
             cell,
             lambda: [make_observer(plain=plain)],
-            when_held=_report_wait,
+            when_held=report_wait,
             preflight=preflight,
             cached=cached,
         )
@@ -248,10 +248,6 @@ def _ask(
             say(f"{outcome.stopped_by or 'stopped'}; nothing is lost: {again} goes on")
             raise typer.Exit(OVER_BUDGET if outcome.stopped_by else Interrupted.exit_code)
     return asked
-
-
-def _report_wait(held: RunFolderError) -> None:
-    say(f"{held.message}; waiting for it to end (Ctrl-C stops waiting)")
 
 
 def _collect_prompts(

@@ -12,14 +12,15 @@ from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     Json,
+    Markdown,
     NoPreflight,
     Plain,
     RunsDir,
     run_argument,
     say,
 )
-from opro_cli.cli.session import name_ceiling
-from opro_cli.errors import OproError, RunFolderError, UsageError
+from opro_cli.cli.session import name_ceiling, report_wait
+from opro_cli.errors import OproError, UsageError
 
 if TYPE_CHECKING:
     from opro_cli.app.gate import GatePlan
@@ -73,7 +74,6 @@ MaxUsd = Annotated[
 Junit = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the finding as JUnit's XML, too.")
 ]
-Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown for a pull request.")]
 
 
 def gate(
@@ -107,7 +107,8 @@ def gate(
       opro gate mine.yaml --against origin/main --junit gate.xml --markdown
       opro gate mine --prompt old.md --prompt new.md --margin 3 --max-unreadable 2
     """
-    from opro_cli.app.gate import GateRequest, plan_gate, read_margin, read_thresholds
+    from opro_cli.app.gate import plan_gate, read_margin, read_thresholds
+    from opro_cli.app.gate_pair import GateRequest
 
     if as_json and markdown:
         raise UsageError("--json and --markdown: one of them")
@@ -146,16 +147,12 @@ def _run(
             plan,
             thresholds,
             lambda: [make_observer(plain=plain)],
-            when_held=_report_wait,
+            when_held=report_wait,
             preflight=preflight,
         )
     except OproError as error:
         _write_junit(build_outage(plan, error), junit)
         raise
-
-
-def _report_wait(held: RunFolderError) -> None:
-    say(f"{held.message}; waiting for it to end (Ctrl-C stops waiting)")
 
 
 def _write_junit(report: GateReport, path: Path | None) -> None:
@@ -182,8 +179,10 @@ def _show(report: GateReport, *, as_json: bool, markdown: bool) -> None:
         return
     from opro_cli.render.consoles import make_console
     from opro_cli.render.gate import format_gate, print_gate
+    from opro_cli.render.streams import take_utf8
 
     if markdown:
+        take_utf8(sys.stdout)
         print(format_gate(report), end="")
     else:
         print_gate(report, make_console(sys.stdout))

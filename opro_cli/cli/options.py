@@ -59,6 +59,14 @@ Set = Annotated[
     ),
 ]
 
+Seed = Annotated[int | None, typer.Option(help="The key search.seed.")]
+
+Budget = Annotated[
+    list[str] | None,
+    typer.Option(help="A ceiling: usd=5, calls=1000, tokens=2000000 or minutes=30."),
+]
+"""Of a new run."""
+
 RunsDir = Annotated[
     Path,
     typer.Option("--runs-dir", envvar="OPRO_RUNS_DIR", help="Where runs are kept."),
@@ -73,6 +81,8 @@ def run_argument(metavar: str, description: str, *, sweeps: bool = False) -> Any
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
+
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown for a pull request.")]
 
 NoPreflight = Annotated[
     bool,

@@ -15,7 +15,8 @@ from opro_cli.cli.options import can_ask, confirm, say
 if TYPE_CHECKING:
     from opro_cli.app.headroom import ProbeResult
     from opro_cli.app.optimize import First
-    from opro_cli.cli.session import Output
+    from opro_cli.cli.progress import Output
+    from opro_cli.cli.session import Asking
     from opro_cli.render.headroom import ProbeLine
 
 
@@ -43,20 +44,18 @@ def run_probe(
 def build_first(
     runs_dir: Path,
     output: Output,
+    asking: Asking,
     *,
     skip: bool,
-    cached: bool,
-    ledger: Path | None = None,
-    unasked: str = "",
+    unasked: str,
 ) -> First:
     """Return what happens before a new run: its probe, where it is due.
 
     Args:
         runs_dir: Where runs are kept.
         output: The progress that is shown.
+        asking: How the models of the run will be asked.
         skip: Make no probe.
-        cached: Whether earlier answers are wanted.
-        ledger: The file that records the use of test rows, where an option names one.
         unasked: The option for which nobody is asked to go on after a no; "" for none.
     """
     from opro_cli.app.headroom import probe_first
@@ -66,9 +65,9 @@ def build_first(
         runs_dir=runs_dir,
         observers=(lambda _: ()) if output.quiet else _watch,
         on_finding=partial(_tell, quiet=output.quiet, unasked=unasked),
-        cached=cached,
+        cached=asking.cached,
         skip=skip,
-        ledger=ledger,
+        ledger=asking.ledger,
     )
 
 

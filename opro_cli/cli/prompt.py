@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, Yes, confirm, run_argument, say
 from opro_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from opro_cli.app.prompt import Application
 
 
 def prompt(
@@ -69,7 +72,6 @@ def apply(
       opro apply quickstart --yes --json
     """
     from opro_cli.app.prompt import plan_application, write_application
-    from opro_cli.render.prompts import print_change
 
     planned = plan_application(runs_dir, run, anyway=anyway, note=say)
     chat = str(planned.chat_path) if planned.chat else None
@@ -79,17 +81,7 @@ def apply(
         if as_json:
             print_json({**facts, "written": False, "copy": None})
         return
-    if planned.is_changed:
-        print_change(planned.began_with, planned.found_text, "changed in the file since the run")
-    if planned.found != planned.winner:
-        print_change(planned.began_with, planned.winner_text, f"changed by {planned.run}")
-    if chat:
-        say(f"the prompt has worked examples or a layout of its own: all of it goes into {chat}")
-    if planned.is_changed:
-        raise UsageError(
-            f"{planned.path}: changed since the run began, so it is not written",
-            f"`opro prompt {planned.run} --instruction` prints the prompt, to be put in by hand",
-        )
+    _show_change(planned, chat)
     if planned.why:
         say(f"{planned.why}: {planned.path}")
     if not yes and not confirm(f"write it into {planned.path}?", "--yes"):
@@ -102,3 +94,25 @@ def apply(
         say(f"wrote {chat}; {planned.path} had the text already")
     else:
         say(f"wrote {planned.path}{f' and {chat}' if chat else ''}; what was there is in {copy}")
+
+
+def _show_change(planned: Application, chat: str | None) -> None:
+    """Show what would be written into a file, and what was changed in it since the run began.
+
+    Raises:
+        UsageError: Something was.
+    """
+    from opro_cli.render.prompts import print_change
+
+    if planned.is_changed:
+        print_change(planned.began_with, planned.found_text, "changed in the file since the run")
+    if planned.found != planned.winner:
+        print_change(planned.began_with, planned.winner_text, f"changed by {planned.run}")
+    if chat:
+        say(f"the prompt has worked examples or a layout of its own: all of it goes into {chat}")
+    if planned.is_changed:
+        raise UsageError(
+            f"{planned.path}: changed since the run began, so it is not written",
+            f"`opro prompt {planned.argument} --instruction` prints the prompt, to be put in by "
+            "hand",
+        )

@@ -8,6 +8,7 @@ import typer
 
 from opro_cli.cli.options import (
     DEFAULT_RUNS_DIR,
+    Budget,
     FailIf,
     Json,
     KeepGoing,
@@ -18,24 +19,28 @@ from opro_cli.cli.options import (
     Plain,
     Quiet,
     RunsDir,
+    Seed,
     Verbose,
     find_run,
     run_argument,
 )
-from opro_cli.cli.session import Output, require_log, run_session
+from opro_cli.cli.progress import Output, require_log
+from opro_cli.cli.session import Asking, run_session
+
+FinishedRun = Annotated[
+    str, run_argument("RUN", "A finished run: a folder, or any part of its name.")
+]
+Margin = Annotated[
+    float | None,
+    typer.Option("--margin", help="Points of a loss that would matter; 2 unless given."),
+]
 
 
 def prune(
-    run: Annotated[str, run_argument("RUN", "A finished run: a folder, or any part of its name.")],
-    margin: Annotated[
-        float | None,
-        typer.Option("--margin", help="Points of a loss that would matter; 2 unless given."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="The key search.seed.")] = None,
-    budget: Annotated[
-        list[str] | None,
-        typer.Option(help="A ceiling: usd=5, calls=1000, tokens=2000000 or minutes=30."),
-    ] = None,
+    run: FinishedRun,
+    margin: Margin = None,
+    seed: Seed = None,
+    budget: Budget = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
     verbose: Verbose = False,
@@ -64,6 +69,9 @@ def prune(
 
     output = Output(plain, verbose, quiet, log)
     folder = find_run(run, runs_dir)
+    asking = Asking(
+        preflight=not no_preflight, keep_going=keep_going, cached=not no_cache, ledger=ledger
+    )
     require_log(output)
     new = start_pruning(
         folder,
@@ -71,17 +79,7 @@ def prune(
         margin=margin,
         seed=seed,
         budget=budget or (),
-        cached=not no_cache,
+        cached=asking.cached,
         ledger=ledger,
     )
-    run_session(
-        new.folder,
-        new.settings,
-        output=output,
-        as_json=as_json,
-        preflight=not no_preflight,
-        keep_going=keep_going,
-        cached=not no_cache,
-        ledger=ledger,
-        fail_if=fail_if,
-    )
+    run_session(new.folder, new.settings, output, asking, as_json=as_json, fail_if=fail_if)

@@ -30,27 +30,34 @@ if TYPE_CHECKING:
 
 Only = Literal["wrong", "unreadable"] | None
 """Which answers are shown; None for all."""
+Split = Literal["train", "dev", "test"]
+
+
+Sort = Annotated[  # a default in words would have typer import pydantic
+    Literal["date", "name", "best", "gain", "cost", "status"] | None,
+    typer.Option(
+        "--sort", help="The order, by date unless given; the newest or largest comes last."
+    ),
+]
+Status = Annotated[
+    str | None,
+    typer.Option(
+        "--status",
+        help="Only those with this status (running, finished, stopped, failed or killed) or "
+        "this verdict (improved, worse or not_distinguishable).",
+    ),
+]
+Tag = Annotated[str | None, typer.Option("--tag", help="Only those with this tag.")]
+Most = Annotated[
+    int | None, typer.Option("--number", "-n", min=1, help="Only so many, the last ones.")
+]
 
 
 def runs(
-    sort: Annotated[  # a default in words would have typer import pydantic
-        Literal["date", "name", "best", "gain", "cost", "status"] | None,
-        typer.Option(
-            "--sort", help="The order, by date unless given; the newest or largest comes last."
-        ),
-    ] = None,
-    status: Annotated[
-        str | None,
-        typer.Option(
-            "--status",
-            help="Only those with this status (running, finished, stopped, failed or killed) or "
-            "this verdict (improved, worse or not_distinguishable).",
-        ),
-    ] = None,
-    tag: Annotated[str | None, typer.Option("--tag", help="Only those with this tag.")] = None,
-    most: Annotated[
-        int | None, typer.Option("--number", "-n", min=1, help="Only so many, the last ones.")
-    ] = None,
+    sort: Sort = None,
+    status: Status = None,
+    tag: Tag = None,
+    most: Most = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: Json = False,
 ) -> None:
@@ -62,12 +69,7 @@ def runs(
       opro runs --sort gain -n 10
       opro runs --json | jq '.[].best.scores.dev.mean'
     """
-    from opro_cli.app.runs import (
-        describe_evals,
-        select_rows,
-        summarize_runs,
-        summarize_sweeps,
-    )
+    from opro_cli.app.runs import describe_evals, select_rows, summarize_runs, summarize_sweeps
 
     rows = summarize_runs(runs_dir, say)
     is_all = (sort, status, tag, most) == (None, None, None, None)
@@ -164,33 +166,39 @@ def tag(
         print(printable(f"{folder.name}: {', '.join(present) or 'no tags'}"))
 
 
+ShownRun = Annotated[
+    str,
+    run_argument(
+        "RUN",
+        "A run folder, or any part of its name; with --answers also RUN@start, RUN@STEP or "
+        "RUN@STEP.NUMBER.",
+    ),
+]
+Answers = Annotated[
+    bool, typer.Option("--answers", help="Show every question under one prompt, with the replies.")
+]
+Wrong = Annotated[
+    bool, typer.Option("--wrong", help="Of these, those that were read and are not right.")
+]
+Unreadable = Annotated[
+    bool, typer.Option("--unreadable", help="Of these, those that could not be read.")
+]
+OneSplit = Annotated[
+    Split | None, typer.Option("--split", help="Of these, those to questions of one split.")
+]
+NoPager = Annotated[
+    bool, typer.Option("--plain", help="Print the answers; a terminal has a pager else.")
+]
+
+
 def show(
-    run: Annotated[
-        str,
-        run_argument(
-            "RUN",
-            "A run folder, or any part of its name; with --answers also RUN@start, RUN@STEP or "
-            "RUN@STEP.NUMBER.",
-        ),
-    ],
+    run: ShownRun,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
-    answers: Annotated[
-        bool,
-        typer.Option("--answers", help="Show every question under one prompt, with the replies."),
-    ] = False,
-    wrong: Annotated[
-        bool, typer.Option("--wrong", help="Of these, those that were read and are not right.")
-    ] = False,
-    unreadable: Annotated[
-        bool, typer.Option("--unreadable", help="Of these, those that could not be read.")
-    ] = False,
-    split: Annotated[
-        Literal["train", "dev", "test"] | None,
-        typer.Option("--split", help="Of these, those to questions of one split."),
-    ] = None,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Print the answers; a terminal has a pager else.")
-    ] = False,
+    answers: Answers = False,
+    wrong: Wrong = False,
+    unreadable: Unreadable = False,
+    split: OneSplit = None,
+    plain: NoPager = False,
     as_json: Json = False,
     fail_if: FailIf = None,
 ) -> None:
@@ -230,7 +238,7 @@ def _show_answers(
     name: str,
     runs_dir: Path,
     only: Only,
-    split: Literal["train", "dev", "test"] | None,
+    split: Split | None,
     *,
     plain: bool,
     as_json: bool,

@@ -1,51 +1,64 @@
-"""The shared part of `optimize` and `resume`: a view, the result, the exit code."""
+"""The shared part of `optimize`, `resume` and `prune`: a session, the result, the exit code."""
 
 from __future__ import annotations
 
-import shlex
-import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from opro_cli import shell
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import apply_gate, can_ask, confirm, say
+from opro_cli.cli.progress import Output, make_actions, open_observers
 from opro_cli.errors import (
     DoubtfulAnswers,
     Interrupted,
     ModelError,
     OproError,
     RunError,
-    UsageError,
+    RunFolderError,
     asks_for_new_run,
+    name_in_shell,
 )
 from opro_cli.render.safe import printable
 
 if TYPE_CHECKING:
     from opro_cli.app.session import SessionOutcome
     from opro_cli.core.settings.settings import Settings
-    from opro_cli.ports import Observer, SharedLimits
-    from opro_cli.render.live import Actions
+    from opro_cli.ports import SharedLimits
 
 OVER_BUDGET = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How a session asks its models, whatever the settings of its run are.
+
+    Attributes:
+        preflight: Ask each model once before the search.
+        keep_going: Go on whatever the first answers are.
+        cached: Look up and keep answers.
+        ledger: The file that records the use of test rows, where an option names one.
+    """
+
+    preflight: bool
+    keep_going: bool
+    cached: bool
+    ledger: Path | None
 
 
 def run_session(
     folder: Path,
     settings: Settings,
-    *,
     output: Output,
+    asking: Asking,
+    *,
     as_json: bool,
-    preflight: bool = True,
-    keep_going: bool = False,
-    cached: bool = True,
-    ledger: Path | None = None,
     fail_if: str | None = None,
     config: Path | None = None,
 ) -> None:
@@ -55,58 +68,60 @@ def run_session(
         folder: Of the run.
         settings: Those of this session.
         output: The progress that is shown.
+        asking: How its models are asked.
         as_json: Print the result as JSON.
-        preflight: Ask each model once before the search.
-        keep_going: Go on whatever the first answers are.
-        cached: Look up and keep answers.
-        ledger: The file that records the use of test rows, where an option names one.
         fail_if: The verdicts that end the command with an error.
         config: The file that a new run begins from. One that fails before any answer leaves no
             folder; there is nothing in it that a second start would not have.
     """
     resume = format_resume_command(folder)
-    tell = (lambda _: None) if output.quiet else say
-
-    def work(*, keep_going: bool) -> SessionOutcome:
-        from opro_cli.app.session import work_on
-
-        actions = make_actions(folder, output)
-        with _open_limits(folder) as shared, open_observers(output, actions) as observers:
-            return work_on(
-                folder,
-                settings,
-                observers,
-                preflight=preflight,
-                keep_going=keep_going,
-                cached=cached,
-                shared=shared,
-                ledger=ledger,
-            )
-
     try:
         try:
-            outcome = work(keep_going=keep_going)
+            outcome = _work_on(folder, settings, output, asking)
         except DoubtfulAnswers as error:
             if as_json or not _is_told_to_go_on(error):
                 raise
-            outcome = work(keep_going=True)
+            outcome = _work_on(folder, settings, output, replace(asking, keep_going=True))
     except KeyboardInterrupt:  # before the session listens for it, or behind it
         say(f"stopped; nothing answered is lost. resume with: {resume}")
         raise typer.Exit(Interrupted.exit_code) from None
     except OproError as error:
         _add_remedy(error, folder, config, resume)
         raise
+    _show_outcome(outcome, folder, output, as_json=as_json)
+    _conclude(outcome, folder, resume)
+    apply_gate([outcome.result["verdict"]], fail_if)
+
+
+def _work_on(folder: Path, settings: Settings, output: Output, asking: Asking) -> SessionOutcome:
+    """Work on a run under its views, within the limits of its sweep where it is a cell."""
+    from opro_cli.app.session import work_on
+
+    actions = make_actions(folder, output)
+    with _open_limits(folder) as shared, open_observers(output, actions) as observers:
+        return work_on(
+            folder,
+            settings,
+            observers,
+            preflight=asking.preflight,
+            keep_going=asking.keep_going,
+            cached=asking.cached,
+            shared=shared,
+            ledger=asking.ledger,
+        )
+
+
+def _show_outcome(outcome: SessionOutcome, folder: Path, output: Output, *, as_json: bool) -> None:
+    """Print the result, and say where it is and what could not be kept."""
     closing = list_closing(folder, outcome.result) if output.is_live else []
     show_result(outcome.result, as_json=as_json, closing=closing)
-    if as_json or not closing or not sys.stdout.isatty():
-        tell(f"saved in {folder}")
+    if not output.quiet and (as_json or not closing or not sys.stdout.isatty()):
+        say(f"saved in {folder}")
     if outcome.unwritten:
-        say(f"{outcome.unwritten}; `opro report {folder.name}` writes it")
+        say(f"{outcome.unwritten}; `opro report {name_in_shell(str(folder))}` writes it")
     for trouble in (outcome.uncached, outcome.unrecorded):
         if trouble:
             say(trouble)
-    _conclude(outcome, folder, resume)
-    apply_gate([outcome.result["verdict"]], fail_if)
 
 
 def _add_remedy(error: OproError, folder: Path, config: Path | None, resume: str) -> None:
@@ -119,11 +134,11 @@ def _add_remedy(error: OproError, folder: Path, config: Path | None, resume: str
 
     asked_in_vain = type(error) is RunError or isinstance(error, ModelError)
     source = config or find_config(folder)
-    in_config = isinstance(error, ModelError) and error.about == "config"
+    in_config = isinstance(error, ModelError) and error.about in ("config", "prompt")
     file = printable(str(source)) if source and source.is_file() else "the config"
     command = format_command("opro optimize", source) if source else "`opro optimize`"
     if config is not None:
-        command = printable(f"opro {shlex.join(sys.argv[1:])}")  # --set and its like included
+        command = printable(f"opro {shell.join(sys.argv[1:])}")  # --set and its like included
     again = f"correct it in {file} and " if in_config else ""
     again += f"start again: {command}"
     if config is not None and asked_in_vain and remove_unanswered(folder):
@@ -134,101 +149,6 @@ def _add_remedy(error: OproError, folder: Path, config: Path | None, resume: str
     elif not in_config:
         again = f"resume with: {resume}" if error.hint else resume
     error.hint = f"{error.hint}; then {again}" if error.hint else again
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """The progress that a session shows, on stderr and in a file.
-
-    Attributes:
-        plain: One line for each event in place of the live view.
-        verbose: A line for each answer as well; plain.
-        quiet: Nothing but errors.
-        log: A file that the lines of `verbose` are added to.
-    """
-
-    plain: bool = False
-    verbose: bool = False
-    quiet: bool = False
-    log: Path | None = None
-
-    @property
-    def is_live(self) -> bool:
-        """Whether the live view is wanted."""
-        return not (self.plain or self.verbose or self.quiet)
-
-    def __post_init__(self) -> None:
-        if self.quiet and (self.plain or self.verbose):
-            raise UsageError("--quiet, or --plain and --verbose: one of them")
-
-
-def require_log(output: Output) -> None:
-    """Raise UsageError where the log file cannot be written, before there is a run."""
-    if output.log is not None:
-        _open_log(output.log).close()
-
-
-def _open_log(path: Path) -> TextIO:
-    try:
-        return path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be written: {error.strerror}", "name another file for the log"
-        ) from None
-
-
-@contextmanager
-def open_observers(output: Output, actions: Actions | None = None) -> Iterator[list[Observer]]:
-    """Yield the views of a session; its log file is closed at the end.
-
-    `actions` are what keys of the live view can do.
-
-    Raises:
-        UsageError: The log file cannot be written.
-    """
-    from opro_cli.render.consoles import make_observer
-    from opro_cli.render.plain import PlainLog
-
-    shown: list[Observer] = []
-    if not output.quiet:
-        shown = [make_observer(plain=output.plain, verbose=output.verbose, actions=actions)]
-    if output.log is None:
-        yield shown
-        return
-    with _open_log(output.log) as file:
-        yield [*shown, PlainLog(file, verbose=True, dated=True)]
-
-
-@dataclass(slots=True)
-class LeaveKey:
-    """Leaves a run or a sweep that is watched, by a key; `done` says that somebody did."""
-
-    done: bool = False
-
-    def __call__(self) -> None:
-        """End the watch where it is."""
-        self.done = True
-        signal.raise_signal(signal.SIGINT)
-
-
-def make_actions(
-    folder: Path, output: Output | None = None, *, leave: LeaveKey | None = None
-) -> Actions | None:
-    """Return what the keys of a live view of a run do; None where there is no such view.
-
-    `leave`: the run goes on without this process.
-    """
-    if (output is not None and not output.is_live) or not can_ask():
-        return None  # and with it the import of what draws
-    from opro_cli.app.answers import read_answers_of
-    from opro_cli.app.report import report_on_runs
-    from opro_cli.render.live import Actions
-
-    return Actions(
-        leave=leave,
-        read_answers=partial(read_answers_of, folder),
-        write_report=partial(report_on_runs, [folder], None),
-    )
 
 
 def _is_told_to_go_on(error: DoubtfulAnswers) -> bool:
@@ -272,6 +192,11 @@ def name_ceiling(stopped_by: str) -> str:
     return stopped_by.removeprefix("budget.").partition(" ")[0]
 
 
+def report_wait(held: RunFolderError) -> None:
+    """Say which process has a run, and that it is waited for."""
+    say(f"{held.message}; waiting for it to end (Ctrl-C stops waiting)")
+
+
 @contextmanager
 def _open_limits(folder: Path) -> Iterator[SharedLimits | None]:
     """Yield the limits that a cell shares with its sweep; None for any other run."""
@@ -310,7 +235,7 @@ Closing = Sequence[tuple[str, str | Path]]
 def list_closing(folder: Path, result: Mapping[str, Any]) -> Closing:
     """Return where the page and the prompt of a run are, and what may be typed next."""
     best = "solution" if result.get("problem") else "prompt"
-    name = folder.name if folder.parent == Path("runs") else shlex.quote(str(folder))
+    name = name_in_shell(str(folder))
     files = {"report": folder / "report.html", best: folder / "best_prompt.txt"}
     whole = result.get("best") or {}
     if "demos" in whole or "layout" in whole:  # more than the text of a file
@@ -347,11 +272,9 @@ def show_result(result: dict[str, Any], *, as_json: bool, closing: Closing = ())
 
 def format_resume_command(folder: Path) -> str:
     """Return the command that resumes a run, from the present folder."""
-    if folder.parent == Path("runs"):
-        return f"opro resume {folder.name}"
-    return format_command("opro resume", folder)
+    return printable(f"opro resume {name_in_shell(str(folder))}")
 
 
 def format_command(command: str, path: Path) -> str:
     """Return a command on a file or a folder as the shell takes it."""
-    return printable(f"{command} {shlex.quote(str(path))}")
+    return printable(f"{command} {shell.quote(str(path))}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from itertools import groupby
 from typing import Annotated
@@ -41,8 +40,6 @@ def docs(
     """
     from opro_cli.app.manual import list_topics, read_topic
 
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
     if topic:
         text = read_topic(topic)
         if not sys.stdout.isatty():

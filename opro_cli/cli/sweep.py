@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from opro_cli import shell
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Ledger, Plain, RunsDir, say
 from opro_cli.cli.session import OVER_BUDGET
@@ -20,31 +20,35 @@ if TYPE_CHECKING:
     from opro_cli.core.sweep import CellRow, SweepTable
     from opro_cli.sweep.launch.channel import SweepEngine
 
-Engine = Literal["local", "ray"]
+EngineName = Literal["local", "ray"]
+
+SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="A YAML sweep file.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show the cells and their cost; ask no model.")
+]
+Shard = Annotated[
+    str, typer.Option(metavar="I/N", help="Work on every N-th cell only, beginning with the I-th.")
+]
+Processes = Annotated[
+    int | None,
+    typer.Option(min=1, help="Cells at a time; unless given, as many as there are cores."),
+]
+Engine = Annotated[EngineName, typer.Option(help="Where cells run: here, or on a Ray cluster.")]
+Address = Annotated[
+    str, typer.Option(metavar="HOST:PORT", help="The Ray cluster; auto means this machine's.")
+]
 
 
 def sweep(
-    file: Annotated[Path, typer.Argument(metavar="SWEEP", help="A YAML sweep file.")],
+    file: SweepFile,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
     as_json: Json = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the cells and their cost; ask no model.")
-    ] = False,
-    shard: Annotated[
-        str,
-        typer.Option(metavar="I/N", help="Work on every N-th cell only, beginning with the I-th."),
-    ] = "1/1",
-    processes: Annotated[
-        int | None,
-        typer.Option(min=1, help="Cells at a time; unless given, as many as there are cores."),
-    ] = None,
-    engine: Annotated[
-        Engine, typer.Option(help="Where cells run: here, or on a Ray cluster.")
-    ] = "local",
-    address: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="The Ray cluster; auto means this machine's.")
-    ] = "auto",
+    dry_run: DryRun = False,
+    shard: Shard = "1/1",
+    processes: Processes = None,
+    engine: Engine = "local",
+    address: Address = "auto",
     ledger: Ledger = None,
 ) -> None:
     """Run a grid of searches; the same command again continues it.
@@ -60,32 +64,30 @@ def sweep(
 
     from opro_cli.render.consoles import make_sweep_observer
     from opro_cli.sweep import session
-    from opro_cli.sweep.cells import estimate
+    from opro_cli.sweep.cells import count_lost_calls, describe_lost, estimate
 
     planned = session.plan_sweep(file, runs_dir, shard, ledger)
     cells, table = planned.cells, planned.table
     if dry_run:
-        show_estimate(estimate(cells, table), as_json=as_json)
+        show_estimate(estimate(cells, table, planned.folder), as_json=as_json)
         return
     if engine == "ray":
         session.refuse_far_cells(cells)
     if table.budget.calls is not None:
         with suppress(OproError):  # what a cell lacks is told by its own failure
-            if note := estimate(cells, table)["note"]:
+            if note := estimate(cells, table, planned.folder)["note"]:
                 say(f"note: {note}")
     with session.hold(planned, say) as limits:
         at_work = make_engine(engine, address, processes)
         try:
             observer = make_sweep_observer(plain=plain)
-            where, uses = planned.folder, planned.uses
-            work = session.work_on(
-                cells, where, table, at_work, observer, limits, note=say, uses=uses
-            )
-            ceiling = asyncio.run(work)
+            ceiling = asyncio.run(session.work_on(planned, at_work, observer, limits, note=say))
         finally:
             at_work.close()
             again = format_command(file, runs_dir, shard, address if engine == "ray" else None)
             show_table(table, again, as_json=as_json, folder=planned.folder)
+    if ceiling and (lost := describe_lost(count_lost_calls(table, planned.folder))):
+        say(f"note: the budget counts calls that the table lacks{lost}")
     if table.count("failed"):
         raise typer.Exit(1)
     if ceiling or table.count("stopped") or table.count("elsewhere"):
@@ -98,7 +100,7 @@ def format_command(file: Path, runs_dir: Path, shard: str, ray: str | None) -> s
     words += ["--runs-dir", str(runs_dir)] if runs_dir != DEFAULT_RUNS_DIR else []
     words += ["--shard", shard] if shard != "1/1" else []
     words += ["--engine", "ray", "--address", ray] if ray else []
-    return shlex.join(words)
+    return shell.join(words)
 
 
 def show_table(table: SweepTable, again: str, *, as_json: bool, folder: Path) -> None:
@@ -132,7 +134,7 @@ def list_links(rows: Sequence[CellRow], folder: Path) -> list[str]:
     return found
 
 
-def make_engine(engine: Engine, address: str, processes: int | None) -> SweepEngine:
+def make_engine(engine: EngineName, address: str, processes: int | None) -> SweepEngine:
     """Make the engine of this name.
 
     Raises:

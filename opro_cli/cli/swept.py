@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import say
-from opro_cli.cli.session import LeaveKey
-from opro_cli.errors import Interrupted, UsageError
+from opro_cli.cli.progress import LeaveKey, follow_until_left
+from opro_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from opro_cli.app.evaluate import Cell
@@ -67,7 +64,6 @@ def watch_sweep(folder: Path, *, plain: bool, as_json: bool) -> None:
     """`watch SWEEP`: show its cells until nobody works on them, then their table."""
     import asyncio
 
-    from opro_cli.app.session import stop_signals_to
     from opro_cli.app.watch_sweep import WatchedSweep
     from opro_cli.cli.sweep import show_table
     from opro_cli.render.consoles import make_sweep_observer
@@ -77,12 +73,8 @@ def watch_sweep(folder: Path, *, plain: bool, as_json: bool) -> None:
         say(f"{folder.name} is not at work; this is where it stands")
     leave = LeaveKey()
     observer = make_sweep_observer(plain=plain, leave=leave)
-    try:
-        with stop_signals_to(lambda: signal.raise_signal(signal.SIGINT), ctrl_c=False):
-            asyncio.run(watched.follow(observer))
-    except KeyboardInterrupt:
-        say("stopped watching" + ("; the sweep goes on" if watched.at_work else ""))
-        raise typer.Exit(0 if leave.done else Interrupted.exit_code) from None
+    with follow_until_left("sweep", leave, lambda: watched.at_work):
+        asyncio.run(watched.follow(observer))
     show_table(watched.table, "opro sweep FILE", as_json=as_json, folder=folder)
 
 
@@ -98,6 +90,10 @@ def diff_sweeps(
     if len(sweeps) > 2:
         raise UsageError("more than two sweeps", "name one, or two to compare")
     console = make_console(sys.stdout)
+    if markdown:
+        from opro_cli.render.streams import take_utf8
+
+        take_utf8(sys.stdout)
     reports = [read_report(folder, runs_dir) for folder in sweeps]
     if len(reports) == 1:
         (report,) = reports

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,26 +10,27 @@ import typer
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, RunOrSweep, RunsDir, find_run, say
 from opro_cli.errors import UsageError
 
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65535,
+        help="The port, 8765 or the next free one unless given; 0 for any that is free.",
+    ),
+]
+Host = Annotated[
+    str, typer.Option("--host", help="Where to listen: on this machine alone, unless given.")
+]
+NoOpen = Annotated[bool, typer.Option("--no-open", help="Print the address, and open no browser.")]
+
 
 def view(
     run: RunOrSweep = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            "--port",
-            min=0,
-            max=65535,
-            help="The port, 8765 or the next free one unless given; 0 for any that is free.",
-        ),
-    ] = None,
-    host: Annotated[
-        str,
-        typer.Option("--host", help="Where to listen: on this machine alone, unless given."),
-    ] = "127.0.0.1",
-    no_open: Annotated[
-        bool, typer.Option("--no-open", help="Print the address, and open no browser.")
-    ] = False,
+    port: Port = None,
+    host: Host = "127.0.0.1",
+    no_open: NoOpen = False,
 ) -> None:
     """Look at runs in a browser: every answer, and prompts compared.
 
@@ -41,26 +43,11 @@ def view(
       opro view quickstart
       opro view --no-open --port 8000
     """
-    from urllib.parse import quote
-
-    from opro_cli.app.open_runs import locate_run
-    from opro_cli.app.runs import find_sweeps
     from opro_cli.app.view import RunsViewer
     from opro_cli.viewer.server import is_loopback, serve
 
-    fragment = ""
-    if runs_dir.exists() and not runs_dir.is_dir():
-        raise UsageError(f"{runs_dir} is not a folder", "name the folder of all runs: --runs-dir")
-    if not runs_dir.exists() and runs_dir != DEFAULT_RUNS_DIR:
-        raise UsageError(f"no folder {runs_dir}", "name the folder of all runs: --runs-dir")
-    if run is not None and (sweeps := find_sweeps([run], runs_dir)):
-        (sweep,) = sweeps
-        runs_dir, name = locate_run(sweep, runs_dir)
-        listed = name.replace("%", "%25").replace(",", "%2C")  # an item of a list in the address
-        fragment = f"#/?open={quote(listed, safe='')}"
-    elif run is not None:
-        runs_dir, name = locate_run(find_run(run, runs_dir), runs_dir)
-        fragment = f"#/run/{name}"
+    _require_folder(runs_dir)
+    runs_dir, fragment = (runs_dir, "") if run is None else _locate_page(run, runs_dir)
     if not is_loopback(host):
         say(
             f"{host} can be reached from other machines: anybody who has this address, or sees it "
@@ -74,6 +61,30 @@ def view(
 
     serve(RunsViewer(runs_dir), host, port, ready)
     say("ended; nothing of the runs was changed")
+
+
+def _require_folder(runs_dir: Path) -> None:
+    """Raise UsageError for what is no folder, or for one that was named and is not there."""
+    if runs_dir.exists() and not runs_dir.is_dir():
+        raise UsageError(f"{runs_dir} is not a folder", "name the folder of all runs: --runs-dir")
+    if not runs_dir.exists() and runs_dir != DEFAULT_RUNS_DIR:
+        raise UsageError(f"no folder {runs_dir}", "name the folder of all runs: --runs-dir")
+
+
+def _locate_page(name: str, runs_dir: Path) -> tuple[Path, str]:
+    """Return the folder of runs to serve, and the page of a run or sweep as an URL's fragment."""
+    from urllib.parse import quote
+
+    from opro_cli.app.open_runs import locate_run
+    from opro_cli.app.runs import find_sweeps
+
+    if sweeps := find_sweeps([name], runs_dir):
+        (sweep,) = sweeps
+        runs_dir, found = locate_run(sweep, runs_dir)
+        listed = found.replace("%", "%25").replace(",", "%2C")  # an item of a list in the address
+        return runs_dir, f"#/?open={quote(listed, safe='')}"
+    runs_dir, found = locate_run(find_run(name, runs_dir), runs_dir)
+    return runs_dir, f"#/run/{found}"
 
 
 def open_browser(address: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,19 +18,21 @@ from opro_cli.cli.options import (
     choose_run,
     say,
 )
-from opro_cli.cli.session import (
-    LeaveKey,
-    format_resume_command,
-    list_closing,
-    make_actions,
-    show_result,
-)
+from opro_cli.cli.progress import LeaveKey, follow_until_left, make_actions
+from opro_cli.cli.session import format_resume_command, list_closing, show_result
 from opro_cli.cli.swept import find_sweep_called, watch_sweep
-from opro_cli.errors import Interrupted, UsageError, asks_for_new_run
+from opro_cli.errors import UsageError, asks_for_new_run
 from opro_cli.render.safe import printable
 
 if TYPE_CHECKING:
     from opro_cli.reports.recorded import RecordedRun
+
+
+Replay = Annotated[bool, typer.Option("--replay", help="Replay the whole run from its journal.")]
+Speed = Annotated[
+    str | None,
+    typer.Option(help="Speed of --replay: 1 as it happened, max all at once.  [default: 10]"),
+]
 
 
 def watch(
@@ -40,13 +41,8 @@ def watch(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
     as_json: Json = False,
-    replay: Annotated[
-        bool, typer.Option("--replay", help="Replay the whole run from its journal.")
-    ] = False,
-    speed: Annotated[
-        str | None,
-        typer.Option(help="Speed of --replay: 1 as it happened, max all at once.  [default: 10]"),
-    ] = None,
+    replay: Replay = False,
+    speed: Speed = None,
 ) -> None:
     """Follow a run or a sweep from another terminal, or replay a run.
 
@@ -63,7 +59,6 @@ def watch(
     import asyncio
 
     from opro_cli.app import watch as watching
-    from opro_cli.app.session import stop_signals_to
     from opro_cli.render.consoles import make_observer
 
     times = _parse_speed(speed, replay=replay)
@@ -83,13 +78,8 @@ def watch(
         if not viewing.at_work:
             say(f"{folder.name} is not at work; this is where it stands")
         seeing = watching.follow(viewing, observers)
-    try:
-        # Killed politely too, the terminal gets its cursor back.
-        with stop_signals_to(lambda: signal.raise_signal(signal.SIGINT), ctrl_c=False):
-            recorded = asyncio.run(seeing)
-    except KeyboardInterrupt:
-        say("stopped watching" + ("; the run goes on" if viewing.at_work else ""))
-        raise typer.Exit(0 if leave.done else Interrupted.exit_code) from None
+    with follow_until_left("run", leave, lambda: viewing.at_work):
+        recorded = asyncio.run(seeing)
     _conclude(recorded, as_json=as_json, plain=plain)
 
 

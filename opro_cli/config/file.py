@@ -17,13 +17,14 @@ from opro_cli.config.prompts import inline_prompts, locate
 from opro_cli.config.yaml_file import STDIN, YamlFile, read_text, read_yaml
 from opro_cli.core.settings.filled import overlay
 from opro_cli.core.settings.misfits import find_misplaced_models
-from opro_cli.core.settings.models import BUNDLED_GGUF, GGUF_HUB, is_gguf
+from opro_cli.core.settings.models import GGUF_HUB, is_gguf
 from opro_cli.core.settings.names import NameResolver
 from opro_cli.core.settings.read import find_option_faults, read_settings
 from opro_cli.core.settings.readers import RUN_NAME
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import nearest
-from opro_cli.core.settings.settings import HUB, Settings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import HUB
 from opro_cli.errors import ConfigError, UsageError
 
 
@@ -33,6 +34,7 @@ def load_config(
     overrides: Sequence[Override] = (),
     *,
     is_copy: bool = False,
+    home: Path | None = None,
 ) -> Settings:
     """Read a config file; data paths in it are relative to its own folder.
 
@@ -41,12 +43,13 @@ def load_config(
         names: The parts that names in it stand for.
         overrides: Keys in place of those of the file.
         is_copy: It is a run's own, which has the texts of prompts and not the names of files.
+        home: The folder that data and models are beside, where that is not the file's own.
 
     Raises:
         ConfigError: All problems at once, each with file, line and key path.
         UsageError: It cannot be read, or is the file of a sweep.
     """
-    read = read_config(path, names, overrides, is_copy=is_copy)
+    read = read_config(path, names, overrides, is_copy=is_copy, home=home)
     if read.error is not None:
         raise read.error
     if read.settings is None:
@@ -72,7 +75,12 @@ class ReadConfig:
 
 
 def read_config(
-    path: Path, names: NameResolver, overrides: Sequence[Override] = (), *, is_copy: bool = False
+    path: Path,
+    names: NameResolver,
+    overrides: Sequence[Override] = (),
+    *,
+    is_copy: bool = False,
+    home: Path | None = None,
 ) -> ReadConfig:
     """Read a config as far as that goes; arguments as of `load_config`.
 
@@ -84,7 +92,7 @@ def read_config(
     if isinstance(file.raw, Mapping) and "base" in file.raw and "task" not in file.raw:
         raise UsageError(f"{path}: is a sweep, not the config of a run", f"`opro sweep {path}`")
     folder = path.resolve().parent
-    make_paths_absolute(file.raw, folder)
+    make_paths_absolute(file.raw, folder, home)
     problems = [] if is_copy else inline_prompts(file.raw, folder)
     _fill_name(file.raw, path)
     result = read_settings(file.raw, names)
@@ -168,16 +176,22 @@ _WORKBOOK = re.compile(r"(.+\.xls[xm])(#.*)", re.DOTALL | re.IGNORECASE)
 """A workbook with the name of a sheet."""
 
 
-def make_paths_absolute(raw: Any, folder: Path) -> None:
+def make_paths_absolute(raw: Any, folder: Path, home: Path | None = None) -> None:
     """Find the files of a config beside it, then in the current folder, and make them absolute.
 
     So the run depends on neither folder afterwards. A file of candidates is read, so that the run
     does not depend on it either.
+
+    Args:
+        raw: The config.
+        folder: Its folder.
+        home: The folder that data and models are beside, where that is another.
     """
     search = raw.get("search") if isinstance(raw, dict) else None
     listed = search.get("candidates") if isinstance(search, dict) else None
     if isinstance(search, dict) and isinstance(listed, str) and listed.startswith("file:"):
         search["candidates"] = read_candidates(locate(Path(listed[5:]), folder))
+    folder = home or folder
     locate_models(raw, folder)
     task = raw.get("task") if isinstance(raw, dict) else None
     if not isinstance(task, dict):
@@ -210,7 +224,8 @@ def locate_models(raw: Any, folder: Path) -> None:
 
 def locate_model(model: str, folder: Path) -> str:
     """Return the name of a model; that of a gguf/ file with its path made absolute."""
-    if not is_gguf(model) or model.startswith(GGUF_HUB) or model == BUNDLED_GGUF:
+    is_path = is_gguf(model) and model.endswith(".gguf")  # anything else is refused as it is
+    if not is_path or model.startswith(GGUF_HUB):
         return model
     path = model.removeprefix("gguf/")
     return f"gguf/{locate(Path(path), folder)}" if path.strip() else model

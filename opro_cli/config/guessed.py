@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.task.example import Split
-from opro_cli.core.task.prompt import escape_field, write_hole
+from opro_cli.core.task.template import escape_field, write_hole
 from opro_cli.datasets.guess import Guess
 from opro_cli.datasets.guess_kinds import OPEN
 
@@ -166,7 +166,7 @@ def _render_answer_lines(guess: Guess, chosen: Chosen) -> list[str]:
             lines.append(f"  labels: {{{named}}}{_comment('numbers: give each the name it has')}")
         else:
             named = ", ".join(map(quote, guess.labels))
-            lines.append(f"  labels: [{named}]{_comment('as the data has them')}")
+            lines.append(f"  labels: [{named}]{_comment('each as the data has it most often')}")
     return lines
 
 
@@ -199,7 +199,7 @@ def choose_prompt(guess: Guess) -> str:
         "labels": f"Name every label that fits the text, parted by commas: {named}."
         if named
         else "Name every label that fits the text, parted by commas.",
-        "boolean": "Answer the question. Begin with yes or no.",
+        "boolean": _ask_yes_or_no(guess),
         "choice": "Choose the right option. End with: The answer is (X).",
         "number": "Solve the problem step by step. End with: The answer is N.",
         "math": "Solve the problem step by step. Put the final answer into \\boxed{}.",
@@ -212,6 +212,24 @@ def choose_prompt(guess: Guess) -> str:
     if guess.why.get("input") == "the other language":
         return "Translate the text."
     return prompts.get(guess.answer, "Do what the text asks.")
+
+
+_ASKING = frozenset({"question", "query", "claim", "statement", "hypothesis", "problem", "prompt"})
+_NAMELESS = frozenset({"answer", "label", "target", "gold", "truth", "output", "y", "correct"})
+"""Words in the names of columns that ask something, and of those that do not say what is asked."""
+
+
+def _ask_yes_or_no(guess: Guess) -> str:
+    """Return a start prompt; where the rows ask nothing, the gold column's name says what to."""
+    asked = {word for path in guess.inputs for word in _split_name(path)}
+    named = _split_name(guess.target)
+    if asked & _ASKING or not named or set(named) & _NAMELESS:
+        return "Answer the question. Begin with yes or no."
+    return f"Decide about the text: {' '.join(named)}? Begin with yes or no."
+
+
+def _split_name(path: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", path).lower())
 
 
 def render_metric() -> str:

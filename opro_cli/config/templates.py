@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+from opro_cli import shell
 from opro_cli.config.file import SEARCH_PRESETS
 from opro_cli.core.settings.json_schema import KnownNames, config_schema, file_schema
 from opro_cli.core.settings.schema import nearest
@@ -144,7 +144,7 @@ def _suggest_path(name: str, path: Path, target: Path) -> str:
     folder = path.parent / name
     while folder.exists():
         folder = path.parent / f"{name}-{next(numbers)}"
-    command = f"opro init {shlex.quote(str(folder / path.name))} --template {name}"
+    command = f"opro init {shell.quote(str(folder / path.name))} --template {name}"
     return f"write the template into another folder: {command}"
 
 
@@ -169,7 +169,7 @@ def _rewrite_head(template: Path, target: Path) -> tuple[bytes, Kind]:
     """
     text = template.read_text("utf-8")
     kind: Kind = "sweep" if "/sweep.schema.json" in text.partition("\n")[0] else "config"
-    quoted = shlex.quote(target.name)
+    quoted = shell.quote(target.name)
     own_name = "".join(char if char.isprintable() else "?" for char in quoted)
     text = text.replace(f"configs/{template.name}", own_name)
     head = f"# yaml-language-server: $schema={SCHEMA_FILES[kind]}"

@@ -255,6 +255,9 @@ def _describe_syntax_error(path: Path, error: yaml.YAMLError) -> str:
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
     if "'\\t'" in what:
         return f"{where}: not YAML: a tab; YAML is indented with blanks"
+    if "escape sequence" in what or "unknown escape character" in what:
+        quoted = "within double quotes a backslash begins an escape"
+        return f"{where}: not YAML: {quoted}; write a Windows path in single quotes or with /"
     context = getattr(error, "context", None)
     return f"{where}: not YAML: {what}" + (f" ({context})" if context else "")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from opro_cli.core.spellings import is_same_label, normalize_label
 from opro_cli.core.task.example import SPLITS, Example, Groups, Split, list_groups
 
 MOST_LABELS = 20
@@ -21,8 +20,6 @@ TEXTS = frozenset(
     {"boolean", "choice", "contains", "exact", "json", "label", "labels", "regex"}
 )  # fmt: skip
 """Kinds of answers that are compared as texts; "json:FIELD" and "regex:PATTERN" among them."""
-_AROUND = " \t\n()[]{}<>\"'`*.,;:!“”‘’"
-_BETWEEN = re.compile(r"[\s_]+|(?<=[^\W\d_])-(?=[^\W\d_])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +53,6 @@ class ClosedSet:
         return next((label for label in self.labels if is_same_label(answer, label)), None)
 
 
-def normalize_label(text: str) -> str:
-    """Return a text in the form that equal labels share: "(B)" and "b", "Not_Sure" and "not sure".
-
-    Signs around a label are dropped unless it has nothing else.
-    """
-    plain = _BETWEEN.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
-    return plain.strip(_AROUND) or plain
-
-
-def is_same_label(text: str, label: str) -> bool:
-    """Return whether a text is a label; see `normalize_label`."""
-    return normalize_label(text) == normalize_label(label)
-
-
 def get_kind(answer: str, evaluator: str = "model") -> str:
     """Return the kind of answers that `task.answer` names, "json" for "json:label".
 
@@ -81,8 +64,26 @@ def get_kind(answer: str, evaluator: str = "model") -> str:
     return kind if evaluator == "model" and (kind in TEXTS or kind == "number") else ""
 
 
+def _find_common(examples: Mapping[Split, Sequence[Example]]) -> ClosedSet | None:
+    """Return the one answer that is right to every question; None where there is none."""
+    rights = [
+        {normalize_label(each.target): each.target for each in example.split_golds()}
+        for rows in examples.values()
+        for example in rows
+    ]
+    common = next((right for key, right in rights[0].items() if all(key in r for r in rights)), "")
+    if not common:
+        return None
+    golds = {split: (common,) * len(examples.get(split, ())) for split in SPLITS}
+    return ClosedSet((common,), golds, groups=list_groups(examples))
+
+
 def find_closed_set(
-    kind: str, examples: Mapping[Split, Sequence[Example]], *, shares: bool = False
+    kind: str,
+    examples: Mapping[Split, Sequence[Example]],
+    *,
+    shares: bool = False,
+    least: int = 2,
 ) -> ClosedSet | None:
     """Return the labels of a task over all of its splits; None where its answers are open.
 
@@ -90,10 +91,13 @@ def find_closed_set(
         kind: As `get_kind` returns it.
         examples: By split.
         shares: As of a ClosedSet.
+        least: Labels at least; where 1 will do, all gold answers may be alike.
     """
-    several = any(example.golds for rows in examples.values() for example in rows)
-    if not kind or several:  # which of several right answers a wrong one was for, nobody knows
+    if not kind:
         return None
+    if any(example.golds for rows in examples.values() for example in rows):
+        # Which of several right answers a wrong one was for, nobody knows.
+        return _find_common(examples) if least == 1 else None
     counts: Counter[str] = Counter()
     spelled: dict[str, str] = {}
     keys: dict[Split, list[str]] = {}
@@ -103,7 +107,7 @@ def find_closed_set(
             spelled.setdefault(key, example.target)
         counts.update(keys[split])
     most = MOST_NUMBERS if kind == "number" else MOST_LABELS
-    if not 2 <= len(counts) <= most or counts.total() < LEAST_TIMES * len(counts):
+    if not least <= len(counts) <= most or counts.total() < LEAST_TIMES * len(counts):
         return None
     labels = tuple(spelled[key] for key, _ in counts.most_common())
     golds = {split: tuple(spelled[key] for key in keys[split]) for split in SPLITS}

@@ -29,3 +29,15 @@ class Scale:
 
 SHARE = Scale()
 """Shares of right answers: what a metric gives."""
+
+
+def read_value(value: object) -> float | None:
+    """Return a number of any class as a float, such as one of numpy; None for what is no number."""
+    if isinstance(value, str | bytes) or not hasattr(value, "__float__"):
+        return None
+    if getattr(value, "ndim", 0):  # an array, also of a single number
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError):
+        return None

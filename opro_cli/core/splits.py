@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from opro_cli.core.draws import LegacyStream, create_rng
-from opro_cli.core.settings.settings import SplitSettings
+from opro_cli.core.settings.task import SplitSettings
 from opro_cli.core.stats.groups import count_independent, find_provable_gain
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import DataError

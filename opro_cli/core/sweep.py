@@ -15,6 +15,7 @@ from opro_cli.core.settings.filled import overlay
 from opro_cli.core.settings.readers import run_name
 from opro_cli.core.settings.schema import Path, Problem, key, reads, section, show, text
 from opro_cli.core.settings.settings import BudgetSettings
+from opro_cli.core.text import is_device
 
 MAX_CELLS = 10_000
 """More are a typing error: at a minute each they take a week."""
@@ -182,10 +183,16 @@ def _name_cells(chosen: Sequence[Values], paths: Sequence[Path]) -> Iterator[Cel
         yield Cell(unique, values, path)
 
 
+_DRIVE = re.compile(r"(?:\A|/)(?:[A-Za-z]:\\|\\\\)")
+"""The beginning of a path of Windows: other backslashes are those of a text, such as \\boxed."""
+
+
 def _build_name(values: Values) -> str:
     labels = "_".join(filter(None, (_shorten_value(name, value) for name, value in values.items())))
     digest = _digest(values)[:12]
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", labels).strip("._-") or digest
+    if is_device(name):
+        return f"{name[: MAX_NAME - 13].replace('.', '-')}-{digest}"
     return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 13]}-{digest}"
 
 
@@ -198,7 +205,8 @@ def _shorten_value(name: str, value: Any) -> str:
         value = next((value[part] for part in ("preset", "model") if part in value), None)
         return _shorten_value(name, value) if isinstance(value, str) else ""
     if isinstance(value, str):
-        return value.rstrip("/").rpartition("/")[2].removesuffix(".yaml")[:40]
+        path = value.replace("\\", "/") if _DRIVE.search(value) else value
+        return path.rstrip("/").rpartition("/")[2].removesuffix(".yaml")[:40]
     if isinstance(value, bool | int | float) or value is None:
         return f"{name.rpartition('.')[2]}{value}"
     return ""

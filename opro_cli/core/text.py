@@ -38,3 +38,11 @@ def decode_text(data: bytes) -> str:
 def count_bytes(text: str) -> int:
     """Count the bytes of a text in UTF-8."""
     return len(text) if text.isascii() else len(encode_text(text))
+
+
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+
+
+def is_device(name: str) -> bool:
+    """Return whether Windows takes a file's name for a device, whatever ending it has."""
+    return _DEVICE.fullmatch(name) is not None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from opro_cli.core.settings.schema import nearest
-from opro_cli.datasets import cells, formats, hub
+from opro_cli.datasets import cells, formats, handed, hub
 from opro_cli.datasets.formats import BadRow, Reader, Row
 from opro_cli.datasets.opening import GZIP
 from opro_cli.errors import DataError
@@ -42,6 +42,8 @@ def read_rows(
     Raises:
         DataError: It cannot be read; also while the rows are read.
     """
+    if handed.name_handed(source) is not None:
+        return handed.read_handed(source)
     file, _ = cells.split_sheet(source)
     suffix = PurePath(file.lower().removesuffix(GZIP)).suffix
     is_url = "://" in source

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,15 +35,7 @@ def _read_cells(
     """
     header = columns
     first, rows = True, False
-    lines = read_lines(source, encoding)
-    sample = list(itertools.islice(lines, _SAMPLE))
-    skipped = 0
-    if sample and (named := _NAMED_DELIMITER.fullmatch(sample[0])):  # Excel's own line
-        delimiter, skipped = named[1], 1
-    else:
-        delimiter = _choose_delimiter(sample, delimiter)
-    records = _read_records(source, itertools.chain(sample[skipped:], lines), delimiter, skipped)
-    for record in records:
+    for record in _open_records(source, encoding, delimiter):
         if isinstance(record, BadRow):
             if header is None:
                 raise DataError(f"{source}:{record.number}: header: {record.reason}")
@@ -52,27 +44,48 @@ def _read_cells(
             continue
         number, cells = record
         if header is None:
-            twice = next((name for name in cells if name and cells.count(name) > 1), None)
-            if twice is not None:
-                where = f"{source}:{number}: header"
-                raise DataError(f"{where}: the column {twice!r} stands twice", "rename one")
+            _refuse_twins(source, number, cells)
             header = tuple(cells)
         elif not (first and [cell.strip().lower() for cell in cells] == [*map(str.lower, header)]):
-            if len(cells) == len(header):
-                # A column without a name (the index that pandas writes) cannot be asked for.
-                rows = True
-                pairs = zip(header, cells, strict=True)
-                yield Row(number, {name: cell for name, cell in pairs if name})
-            else:
-                reason = f"expected {len(header)} columns, found {len(cells)}"
-                rows = True
-                yield BadRow(number, reason)
+            rows = True
+            yield _build_row(number, cells, header)
         first = False
     if header is not None and columns is None and not rows:
         raise DataError(
             f"{source}: expected rows, found none behind the header {', '.join(header)}",
             "it has only a header; name a file that has some",
         )
+
+
+def _open_records(
+    source: str, encoding: str | None, delimiter: str
+) -> Iterator[tuple[int, list[str]] | BadRow]:
+    """Open a file, and return its records as its own delimiter parts them."""
+    lines = read_lines(source, encoding)
+    sample = list(itertools.islice(lines, _SAMPLE))
+    skipped = 0
+    if sample and (named := _NAMED_DELIMITER.fullmatch(sample[0])):  # Excel's own line
+        delimiter, skipped = named[1], 1
+    else:
+        delimiter = _choose_delimiter(sample, delimiter)
+    return _read_records(source, itertools.chain(sample[skipped:], lines), delimiter, skipped)
+
+
+def _refuse_twins(source: str, number: int, header: Sequence[str]) -> None:
+    """Raise DataError for two columns with one name."""
+    twice = next((name for name in header if name and header.count(name) > 1), None)
+    if twice is not None:
+        where = f"{source}:{number}: header"
+        raise DataError(f"{where}: the column {twice!r} stands twice", "rename one")
+
+
+def _build_row(number: int, cells: Sequence[str], header: Sequence[str]) -> Row | BadRow:
+    """Return a record as a row, where it has a cell for each column."""
+    if len(cells) != len(header):
+        return BadRow(number, f"expected {len(header)} columns, found {len(cells)}")
+    # A column without a name (the index that pandas writes) cannot be asked for.
+    pairs = zip(header, cells, strict=True)
+    return Row(number, {name: cell for name, cell in pairs if name})
 
 
 _SAMPLE = 100
@@ -192,10 +205,7 @@ def _read_sheet(source: str, sheet: Any) -> Iterator[Row | BadRow]:
             continue
         if header is None:
             header = [str(value).strip() for value in values]
-            twice = next((each for each in header if each and header.count(each) > 1), None)
-            if twice is not None:
-                where = f"{source}:{number}: header"
-                raise DataError(f"{where}: the column {twice!r} stands twice", "rename one")
+            _refuse_twins(source, number, header)
             continue
         rows = True
         pairs = itertools.zip_longest(header, values[: len(header)], fillvalue="")

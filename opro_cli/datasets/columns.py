@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from opro_cli.core.spellings import normalize_label
 from opro_cli.datasets.paths import get_field, is_turn
 
 Fields = Mapping[str, object]
@@ -149,14 +150,9 @@ def _is_structure(value: object) -> bool:
 
 def is_closed(column: Column, most: int = MOST_VALUES) -> bool:
     """Return whether few short values come again and again."""
-    count = len(column.present)
+    count, distinct = len(column.present), len(set(map(normalize_label, column.texts)))
     short = all(len(text) <= 60 for text in column.texts)
-    return (
-        is_scalar(column)
-        and short
-        and 2 <= column.distinct <= most
-        and count >= 2 * column.distinct
-    )
+    return is_scalar(column) and short and 2 <= distinct <= most and count >= 2 * distinct
 
 
 def find_noise(column: Column, rows: int) -> str | None:

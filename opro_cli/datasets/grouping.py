@@ -9,7 +9,7 @@ from typing import Any
 
 from opro_cli.core.copies import group_rows
 from opro_cli.core.task.example import SPLITS, Example, Split
-from opro_cli.core.task.prompt import Template
+from opro_cli.core.task.template import Template
 from opro_cli.datasets.paths import get_field, show_plain
 from opro_cli.datasets.values import is_blank, read_text
 from opro_cli.errors import DataError

@@ -321,17 +321,7 @@ def _choose_inputs(
         return (pair[0].path,), "the other language"
     taken = {gold.path, *(options.paths if options else ())}
     tops = {path.split(".")[0] for path in taken}
-    usable = [
-        each
-        for each in columns
-        if each.path not in noise
-        and each.path.split(".")[0] not in tops
-        and (is_text(each) or (is_list(each) and set(each.words) & _INPUT_NAMES))
-        and not set(each.words) & (_TELLING | _ANSWERING)
-        and not _is_aside(each)
-    ]
-    if any(map(is_text, usable)):
-        usable = [each for each in usable if "tokens" not in each.words]
+    usable = _list_usable([each for each in columns if each.path.split(".")[0] not in tops], noise)
     named = [each for each in usable if set(each.words) & _INPUT_NAMES]
     chosen = _drop_contained(named or [each for each in usable if not is_closed(each)])
     if not chosen:  # whatever its values look like: "12 + 5", a date, a file
@@ -350,6 +340,21 @@ def _choose_inputs(
     if named:
         return paths, "its name" if len(paths) == 1 else "their names"
     return paths, "the only text" if len(paths) == 1 else "the texts of a row"
+
+
+def _list_usable(columns: Sequence[Column], noise: Mapping[str, str]) -> list[Column]:
+    """Return the columns that a question could be, or have as a part."""
+    usable = [
+        each
+        for each in columns
+        if each.path not in noise
+        and (is_text(each) or (is_list(each) and set(each.words) & _INPUT_NAMES))
+        and not set(each.words) & (_TELLING | _ANSWERING)
+        and not _is_aside(each)
+    ]
+    if any(map(is_text, usable)):
+        usable = [each for each in usable if "tokens" not in each.words]
+    return usable
 
 
 def _is_aside(column: Column) -> bool:

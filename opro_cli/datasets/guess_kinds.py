@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from opro_cli.core.spellings import fold_spellings, normalize_label
 from opro_cli.datasets.columns import (
     MOST_CLASSES,
     MOST_VALUES,
@@ -16,6 +18,7 @@ from opro_cli.datasets.columns import (
     is_text,
 )
 from opro_cli.datasets.guess_options import OptionColumns
+from opro_cli.metrics.label import split_gold
 from opro_cli.metrics.math import MathMetric
 from opro_cli.metrics.number import NumberMetric
 from opro_cli.metrics.options import ChoiceMetric
@@ -59,20 +62,46 @@ def guess_kind(gold: Column, options: OptionColumns | None, asked: Sequence[Colu
 
 def _guess_closed(gold: Column, texts: Sequence[str]) -> Kind | None:
     """Return the kind for the few values of a closed set; None where they are open."""
-    labels = _count(texts)
+    values = _count(texts)
     truths = {read_gold_truth(text) for text in texts}
     bits = set(texts) <= {"0", "1", "0.0", "1.0"}
     named = set(gold.words) & {"is", "has", "toxic", "duplicate", "correct"}
     if any(truths <= set(family) for family in FAMILIES) and (not bits or named):
-        return Kind("boolean", f"the gold answers are {' and '.join(map(repr, labels))}")
+        return Kind("boolean", f"the gold answers are {' and '.join(map(repr, values))}")
     whole = all(re.fullmatch(r"-?\d+", text) for text in texts)
     classes = set(gold.words) & _CLASS_WORDS
     numeric = _suits(texts, NumberMetric().target)
     most = MOST_CLASSES if classes else MOST_VALUES
-    if is_closed(gold, most) and (not numeric or bits or (whole and classes)):
+    if numeric and not bits and not (whole and classes):
+        return None
+    if several := None if numeric else _guess_label_sets(texts):
+        return several
+    if is_closed(gold, most):
+        labels, spellings = _list_labels(texts), len(set(texts))
         why = f"{len(labels)} distinct values in {len(gold.present)} rows"
-        return Kind("label", why, tuple(labels))
+        why += f", in {spellings} spellings" if spellings > len(labels) else ""
+        return Kind("label", why, labels)
     return None
+
+
+def _guess_label_sets(texts: Sequence[str]) -> Kind | None:
+    """Return the kind for several labels a row: each stands alone, or beside others, as well."""
+    wholes = [set(split_gold(text)) for text in {normalize_label(text) for text in texts}]
+    counts = Counter(part for whole in wholes for part in whole)
+    mixed = [part for whole in wholes if len(whole) > 1 for part in whole]
+    again = all(counts[part] > 1 for part in mixed)
+    lettered = all(any(map(str.isalpha, part)) and len(part) <= 60 for part in counts)
+    if not (mixed and again and lettered and len(counts) <= MOST_VALUES):
+        return None
+    labels = _list_labels([part for text in texts for part in split_gold(text)])
+    return Kind("labels", f"one or several of {len(labels)} labels in each row", labels)
+
+
+def _list_labels(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return each label in its commonest spelling, the commonest first."""
+    stripped = [text.strip() for text in texts]
+    spelled = fold_spellings(_count(stripped))
+    return tuple(_count([spelled[text] for text in stripped]))
 
 
 def _guess_rating(gold: Column, texts: Sequence[str]) -> Kind | None:

@@ -1,89 +1,51 @@
-"""Build the examples of a run from rows: fields, gold answers, repeats, leaks and splits."""
+"""Build the examples of a run from the rows of its sources, and say what was left out."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from opro_cli.core.settings.prompts import TURN, PromptFile, describe_place
-from opro_cli.core.settings.settings import LABELLED, DataSettings, Settings, TaskSettings
-from opro_cli.core.splits import cut_splits, describe_doubts
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import LABELLED, DataSettings, TaskSettings
+from opro_cli.core.spellings import fold_spellings, is_same_label
+from opro_cli.core.splits import Cut, cut_splits, describe_doubts
 from opro_cli.core.task.chat import RESERVED, parse_turn
-from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples, list_groups
-from opro_cli.core.task.prompt import Template, parse_template
-from opro_cli.datasets.faults import QUOTED, Problems
+from opro_cli.core.task.example import (
+    SPLITS,
+    Example,
+    Split,
+    fingerprint_examples,
+    list_groups,
+    show_golds,
+)
+from opro_cli.core.task.template import Template, parse_template
+from opro_cli.datasets.doubts import (
+    MOST_LABELS,
+    count_rows,
+    describe_row_doubts,
+    describe_shown_golds,
+)
+from opro_cli.datasets.faults import Problems
 from opro_cli.datasets.grouping import (
+    GroupedSources,
     GroupFacts,
     count_split_groups,
     drop_spread,
     group_sources,
     note_groups,
 )
+from opro_cli.datasets.handed import name_handed
 from opro_cli.datasets.options import OptionRule
-from opro_cli.datasets.paths import show_plain
+from opro_cli.datasets.points import Points
+from opro_cli.datasets.repeats import drop_leaks, drop_repeats
 from opro_cli.datasets.rows import RowReader, find_option_rule, read_examples
 from opro_cli.datasets.shapes import ROW_SHAPES
 from opro_cli.errors import DataError
 from opro_cli.metrics.label import split_gold
 from opro_cli.ports import Metric
-
-
-def normalize_question(text: str) -> str:
-    """Make texts equal that read the same: Unicode NFC, whitespace collapsed."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def drop_repeats(examples: Sequence[Example], problems: Problems) -> list[Example]:
-    """Keep each question of one source once: the first of those with the same target.
-
-    A question with different targets is dropped with all its rows and is a problem, since its
-    right target is not known.
-    """
-    copies: dict[str, list[Example]] = {}
-    for example in examples:
-        copies.setdefault(normalize_question(example.shown), []).append(example)
-    usable = []
-    for same in copies.values():
-        if all(_is_same_gold(example, same[0]) for example in same):
-            usable.append(same[0])
-            continue
-        for example in same:
-            other = next(copy for copy in same if not _is_same_gold(copy, example))
-            problems.add(
-                f"{example.source}: the question has another target in {other.source}, "
-                f"{example.target!r} here and {other.target!r} there"
-            )
-    return usable
-
-
-def _is_same_gold(one: Example, other: Example) -> bool:
-    return (one.target, one.golds) == (other.target, other.golds)
-
-
-def drop_leaks(
-    sources: Mapping[Split, Sequence[Example]], problems: Problems
-) -> dict[Split, list[Example]]:
-    """Drop questions that stand in two sources: from train and dev for test, from train for dev.
-
-    So test stays as given. Every row that is dropped is a problem.
-    """
-    seen: dict[str, Example] = {}
-    clean: dict[Split, list[Example]] = {}
-    for split in reversed(SPLITS):
-        if split not in sources:
-            continue
-        clean[split] = []
-        for example in sources[split]:
-            held_out = seen.get(normalize_question(example.shown))
-            if held_out is None:
-                clean[split].append(example)
-            else:
-                problems.add(f"{example.source}: the question is also in {held_out.source}")
-        seen.update((normalize_question(example.shown), example) for example in clean[split])
-    return clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,64 +88,134 @@ def load_examples(
     data = task.data
     files = _list_sources(data)
     labels = _label_sources(files)
-    # Who maps the numbers to names of their own means the numbers.
-    mapped = any(raw != label for raw, label in task.labels or ())
-    named = task.answer in LABELLED and not mapped
-    reader = _build_reader(data, metric, named=named, any_gold=task.golds == "any")
-    reader = replace(reader, holes=_place_holes(task, prompt_files))
-    reader = _settle_options(task, files, reader)
+    reader = _make_reader(task, metric, files, prompt_files)
     problems = Problems()
-    sources: dict[Split, list[Example]] = {}
-    repeats: dict[str, int] = {}
-    # The paper draws from all rows as they stand: leaving one out would move all the others.
-    as_they_stand = data.split.method == "paper"
-    for split, file in files.items():
-        rows = read_examples(file, labels[split], reader, problems)
-        noted = problems.count
-        sources[split] = rows if as_they_stand else drop_repeats(rows, problems)
-        repeats[labels[split]] = len(rows) - len(sources[split]) - (problems.count - noted)
-    if not as_they_stand:
-        sources = drop_leaks(sources, problems)
+    sources, repeats = _read_sources(task, files, labels, reader, problems)
+    if reader.points is not None and reader.points.should_group:  # only the whole column tells
+        reader, problems = _make_reader(task, metric, files, prompt_files), Problems()
+        reader = replace(reader, points=Points(group=True))
+        sources, repeats = _read_sources(task, files, labels, reader, problems)
     _refuse_problems(data, sources, labels, problems)
     grouped, spread = group_sources(sources, data.group), list[str]()
-    if not as_they_stand:
+    if not _is_drawn_as_it_stands(data):
         grouped, spread = drop_spread(grouped, labels)
-    sources = grouped.sources
-    sizes = {split: len(usable) for split, usable in sources.items()}
-    division = cut_splits(sizes, data.split, () if as_they_stand else grouped.train_groups)
-    if not division.rows["train"]:
-        raise DataError(
-            "task.data.split.train: expected at least 1 row, found 0",
-            "the optimizer scores its candidates on the train rows",
-        )
-    examples = {
-        split: _take_rows(sources.get(split, sources["train"]), division.rows[split][: data.limit])
-        for split in SPLITS
-    }
-    counts = {split: len(chosen) for split, chosen in examples.items()}
+    cut = _cut_splits(data, grouped)
+    examples = _take_splits(data, grouped.sources, cut)
     groups = replace(
         grouped.facts,
-        left_out=grouped.facts.left_out + division.left_out,
+        left_out=grouped.facts.left_out + cut.left_out,
         split=count_split_groups(examples),
     )
     return LoadedData(
         examples=examples,
         notes=(
-            division.note,
+            cut.note,
             *_note_limit(data),
             *_build_notes(problems, repeats),
             *spread,
             *note_groups(groups, grouped.copies),
-            *_describe_doubts(reader, task.answer),
+            *describe_shown_golds(reader, task, examples["train"]),
+            *describe_row_doubts(reader, task.answer),
             *(reader.options.describe() if reader.options else ()),
-            *describe_doubts(counts, list_groups(examples).get("test", ())),
+            *describe_doubts(
+                {split: len(chosen) for split, chosen in examples.items()},
+                list_groups(examples).get("test", ()),
+            ),
         ),
         left_out=problems.count + sum(repeats.values()) + groups.left_out,
         fingerprint=fingerprint_examples(examples),
-        golds=count_golds(sources),
+        golds=count_golds(grouped.sources),
         fields=tuple(reader.seen),
         groups=groups,
     )
+
+
+def _is_drawn_as_it_stands(data: DataSettings) -> bool:
+    """Return whether no row is left out: the paper's draw from all rows would move the others."""
+    return data.split.method == "paper"
+
+
+def _read_sources(
+    task: TaskSettings,
+    files: Mapping[Split, str],
+    labels: Mapping[Split, str],
+    reader: RowReader,
+    problems: Problems,
+) -> tuple[dict[Split, list[Example]], dict[str, int]]:
+    """Return the usable rows of all sources, and by label how many were the same as another.
+
+    Args:
+        task: The task.
+        files: The sources.
+        labels: What they are called.
+        reader: Of their rows.
+        problems: Where rows that cannot be used are noted.
+    """
+    sources = {
+        split: read_examples(file, labels[split], reader, problems) for split, file in files.items()
+    }
+    repeats: dict[str, int] = {}
+    if task.answer in LABELLED and task.labels is None:
+        sources = _spell_labels_alike(sources, task.answer)
+    if _is_drawn_as_it_stands(task.data):
+        return sources, repeats
+    for split, rows in sources.items():
+        noted = problems.count
+        sources[split] = drop_repeats(rows, problems)
+        repeats[labels[split]] = len(rows) - len(sources[split]) - (problems.count - noted)
+    return drop_leaks(sources, problems), repeats
+
+
+def _spell_labels_alike(
+    sources: Mapping[Split, list[Example]], answer: str
+) -> dict[Split, list[Example]]:
+    """Return the rows with each label in its commonest spelling, since its spellings are one."""
+    several = answer == "labels"
+    counts = count_golds(sources)
+    if several:
+        parts = Counter[str]()
+        for gold, count in counts.items():
+            parts.update(dict.fromkeys(split_gold(gold), count))
+        counts = dict(sorted(parts.items(), key=lambda pair: (-pair[1], pair[0])))
+    spelled = fold_spellings(counts)
+    if all(text == label for text, label in spelled.items()):
+        return dict(sources)
+
+    def spell(gold: str) -> str:
+        labels = {spelled[label] for label in split_gold(gold)} if several else {spelled[gold]}
+        return ", ".join(sorted(labels))
+
+    return {
+        split: [
+            replace(row, target=show_golds(golds) if golds else spell(row.target), golds=golds)
+            for row in rows
+            for golds in [tuple(dict.fromkeys(map(spell, row.golds)))]
+        ]
+        for split, rows in sources.items()
+    }
+
+
+def _cut_splits(data: DataSettings, grouped: GroupedSources) -> Cut:
+    """Draw the rows of each split; refuse a train split without any."""
+    sizes = {split: len(usable) for split, usable in grouped.sources.items()}
+    groups = () if _is_drawn_as_it_stands(data) else grouped.train_groups
+    cut = cut_splits(sizes, data.split, groups)
+    if not cut.rows["train"]:
+        raise DataError(
+            "task.data.split.train: expected at least 1 row, found 0",
+            "the optimizer scores its candidates on the train rows",
+        )
+    return cut
+
+
+def _take_splits(
+    data: DataSettings, sources: Mapping[Split, Sequence[Example]], cut: Cut
+) -> dict[Split, tuple[Example, ...]]:
+    """Return the examples of each split; one without a source of its own is cut from train."""
+    return {
+        split: _take_rows(sources.get(split, sources["train"]), cut.rows[split][: data.limit])
+        for split in SPLITS
+    }
 
 
 def _place_holes(task: TaskSettings, files: Sequence[PromptFile]) -> dict[str, str]:
@@ -224,12 +256,29 @@ def _list_sources(data: DataSettings) -> dict[Split, str]:
 
 
 def _label_sources(sources: Mapping[Split, str]) -> dict[Split, str]:
-    """Return file names where they tell the sources apart, else whole paths."""
+    """Return file names where they tell the sources apart, else whole paths; keys for objects."""
     names = {
-        split: source if source.startswith("hub:") else PurePath(source).name
+        split: name_handed(source)
+        or (source if source.startswith("hub:") else PurePath(source).name)
         for split, source in sources.items()
     }
     return names if len({*names.values()}) == len(names) else dict(sources)
+
+
+def _make_reader(
+    task: TaskSettings,
+    metric: Metric,
+    files: Mapping[Split, str],
+    prompt_files: Sequence[PromptFile],
+) -> RowReader:
+    """Return the reader of the rows, which knows the holes of the prompt and the options."""
+    # Who maps the numbers to names of their own means the numbers.
+    mapped = any(not is_same_label(raw, label) for raw, label in task.labels or ())
+    named = task.answer in LABELLED and not mapped
+    reader = _build_reader(task.data, metric, named=named, any_gold=task.golds == "any")
+    points = Points() if task.answer == "number" else None
+    reader = replace(reader, holes=_place_holes(task, prompt_files), points=points)
+    return _settle_options(task, files, reader)
 
 
 def _build_reader(data: DataSettings, metric: Metric, *, named: bool, any_gold: bool) -> RowReader:
@@ -276,9 +325,7 @@ def _refuse_problems(
         hint = "mend them, or leave them out with task.data.on_bad_row: skip"
         if "found no element" in str(problems):
             hint = f"task.data.options letters a list of any length; else {hint}"
-        raise DataError(
-            f"task.data: {_count_rows(problems.count)} cannot be used\n{problems}", hint
-        )
+        raise DataError(f"task.data: {count_rows(problems.count)} cannot be used\n{problems}", hint)
     for split, examples in sources.items():
         if not examples:
             raise DataError(
@@ -290,47 +337,14 @@ def _refuse_problems(
 def _build_notes(problems: Problems, repeats: Mapping[str, int]) -> list[str]:
     notes = []
     if problems.count:
-        first = "; ".join(problems.quoted[:3])
-        more = "; …" if len(problems.quoted) > 3 else ""
-        notes.append(f"left out {_count_rows(problems.count)} that cannot be used: {first}{more}")
+        kinds = problems.describe_kinds()
+        why = "; ".join(kinds[:MOST_KINDS]) + ("; …" if len(kinds) > MOST_KINDS else "")
+        notes.append(f"left out {count_rows(problems.count)} that cannot be used: {why}")
     for label, count in repeats.items():
         if count:
-            rows = _count_rows(count)
+            rows = count_rows(count)
             notes.append(f"left out {rows} of {label}: the same question and target before")
     return notes
-
-
-def _describe_doubts(reader: RowReader, answer: str) -> Iterator[str]:
-    """Yield sentences on rows that are not what they could be, though they can be used."""
-    if reader.classes:
-        names = ", ".join(show_plain(name) for name in [*reader.classes.values()][:8])
-        yield (
-            f"the gold answers are numbers of classes that have names ({names}), and {answer} "
-            "compares the numbers; task.answer: label compares the names"
-        )
-    if reader.doubts:
-        first = "; ".join(reader.doubts[:QUOTED])
-        more = f"; and {len(reader.doubts) - QUOTED} more" if len(reader.doubts) > QUOTED else ""
-        count = _count_rows(len(reader.doubts))
-        yield f"no reply can meet the gold answer of {count}: {first}{more}"
-    for name, rows in reader.blanks.items():
-        yield f"{_count_rows(len(rows))} asked without {name}, which is empty there: {_list(rows)}"
-    for name, roles in reader.roles.items():
-        if len(roles) > 1:
-            _, *others = sorted(roles.items(), key=lambda pair: -len(pair[1]))
-            rare = "; ".join(f"{show_plain(role)} in {_list(rows)}" for role, rows in others)
-            yield (
-                f"{name} is not the same speaker's turn in all rows ({rare}); name it by its role, "
-                "as messages[role=user][-1] does"
-            )
-    if reader.early:
-        count, where = _count_rows(len(reader.early)), _list(reader.early)
-        yield f"the gold answer of {count} stands before the question in the chat: {where}"
-
-
-def _list(rows: Sequence[str]) -> str:
-    """Return the first few rows."""
-    return ", ".join(rows[:3]) + (", …" if len(rows) > 3 else "")
 
 
 def _note_limit(data: DataSettings) -> list[str]:
@@ -343,12 +357,8 @@ def _take_rows(source: Sequence[Example], rows: Sequence[int]) -> tuple[Example,
     return tuple(replace(source[row], row=row) for row in rows)
 
 
-def _count_rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count} rows"
-
-
-MOST_LABELS = 200
-"""Gold answers of a closed set: more are no set of labels."""
+MOST_KINDS = 6
+"""Reasons for which rows are left out: a note has no more of them."""
 
 
 def settle_labels(settings: Settings, data: LoadedData) -> Settings:

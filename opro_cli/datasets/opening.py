@@ -17,6 +17,21 @@ from opro_cli.files import NotAFileError, open_to_read
 GZIP = ".gz"
 _AROUND = 12
 """Characters on either side of the first odd one that a message shows."""
+_HEAD = 256
+"""Bytes of a first line that tell an encoding of two or four bytes a character."""
+_WIDE_MARKS = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+_WIDE_NULS: dict[tuple[bool, ...], str] = {
+    (False, True, False, True): "UTF-16LE",
+    (True, False, True, False): "UTF-16BE",
+    (False, True, True, True): "UTF-32LE",
+    (True, True, True, False): "UTF-32BE",
+}
+"""Which of four bytes of Latin text are NUL -> the encoding of a file without a mark."""
 
 
 @contextmanager
@@ -89,17 +104,46 @@ def read_lines(source: str, encoding: str | None = None) -> Iterator[str]:
 def _decode_utf8(stream: BinaryIO, source: str) -> Iterator[str]:
     offset = 0
     for number, line in enumerate(stream, start=1):
+        if number == 1 and (wide := _recognize_wide(line)):
+            hint = _offer(wide.lower(), wide)
+            raise DataError(f"{source}: line 1, byte 1: expected UTF-8, found {wide}", hint)
         try:
             yield (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).decode("utf-8")
         except UnicodeDecodeError as error:
+            if _is_binary(line):
+                raise _build_binary_error(source) from None
             where = f"{source}: line {number}, byte {offset + error.start + 1}"
-            if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
-                found, hint = "UTF-16", _offer("utf-16", "UTF-16")
-            else:
-                found = f"byte 0x{error.object[error.start]:02x}"
-                hint = _guess_encoding(error.object, error.start)
+            found = f"byte 0x{error.object[error.start]:02x}"
+            hint = _guess_encoding(error.object, error.start)
             raise DataError(f"{where}: expected UTF-8, found {found}", hint) from None
         offset += len(line)
+
+
+def _is_binary(line: bytes) -> bool:
+    """Return whether a line that is no UTF-8 is of no encoding: one byte in 20 steers something."""
+    steering = sum(byte < 32 and byte not in b"\t\n\v\f\r\x1b" for byte in line[:_HEAD])
+    return 20 * steering > len(line[:_HEAD])
+
+
+def _build_binary_error(source: str) -> DataError:
+    return DataError(
+        f"{source}: expected text, found binary data",
+        "name a file of rows, such as .jsonl, .csv, .parquet or .xlsx",
+    )
+
+
+def _recognize_wide(line: bytes) -> str:
+    """Return the encoding of two or four bytes a character of a first line, "" where it has none.
+
+    Without a mark at its beginning most of its characters must be Latin: each has the same NULs.
+    """
+    for mark, name in _WIDE_MARKS.items():
+        if line.startswith(mark):
+            return name
+    head = line[:_HEAD]
+    columns = [head[at::4] for at in range(4)]
+    nuls = tuple(2 * column.count(0) > len(column) for column in columns)
+    return _WIDE_NULS.get(nuls, "")
 
 
 def _guess_encoding(line: bytes, at: int) -> str:

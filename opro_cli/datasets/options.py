@@ -15,9 +15,11 @@ from string import ascii_uppercase
 
 from opro_cli.core.draws import create_rng
 from opro_cli.core.settings.schema import show
+from opro_cli.core.task.template import Template
+from opro_cli.datasets.faults import name_setting
 from opro_cli.datasets.formats import parse_json
 from opro_cli.datasets.paths import MissingFieldError, get_field, is_turn
-from opro_cli.datasets.values import format_value
+from opro_cli.datasets.values import encode_value, format_value, read_text
 from opro_cli.errors import DataError
 from opro_cli.reading.options import find_options
 
@@ -291,3 +293,48 @@ def find_listed_options(fields: Mapping[str, object], names: Iterable[str]) -> s
                 continue
             return name
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedOptions:
+    """The options of one row, and the order in which they are shown."""
+
+    rule: OptionRule
+    options: Options
+    order: list[int]
+
+    @classmethod
+    def read(
+        cls, template: Template, fields: Mapping[str, object], rule: OptionRule
+    ) -> ListedOptions:
+        """Read them; their order depends on the row alone, not on where it stands."""
+        options = read_options(fields, rule.paths)
+        names = [name for name in template.fields if name not in rule.paths]
+        question = encode_value([get_field(fields, name) for name in names])
+        return cls(rule, options, rule.order(options, question))
+
+    @property
+    def lines(self) -> str:
+        """The options with their letters, one a line."""
+        return letter_options(self.options, self.order)
+
+
+def read_raw_golds(
+    template: Template, fields: Mapping[str, object], options: Options
+) -> tuple[str, ...]:
+    """Return what a row has for its right options, each once; labels where they are marked.
+
+    Raises:
+        ValueError: It has nothing.
+    """
+    name = template.only_field
+    value = None if name is None else get_field(fields, name)
+    if options.flags and isinstance(value, list | Mapping):
+        return (options.texts[options.flags.index(True)],)
+    if isinstance(value, list) and value:
+        values = [read_text({str(name): each}, str(name)).strip() for each in value]
+        return tuple(dict.fromkeys(values))
+    text = template.render(lambda each: read_text(fields, each)).strip()
+    if not text:
+        raise ValueError(f"{name_setting(template, 'target')}: expected some text, found none")
+    return (text,)

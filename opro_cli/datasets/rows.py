@@ -8,7 +8,7 @@ from string import ascii_uppercase
 
 from opro_cli.core.settings.schema import show
 from opro_cli.core.task.example import Example, show_golds
-from opro_cli.core.task.prompt import Field, Template
+from opro_cli.core.task.template import Template
 from opro_cli.datasets import read_rows
 from opro_cli.datasets.faults import (
     HOLE,
@@ -17,18 +17,22 @@ from opro_cli.datasets.faults import (
     Setting,
     SourceFaults,
     build_common_error,
+    name_setting,
 )
 from opro_cli.datasets.formats import BadRow, ClassNumber, Row
 from opro_cli.datasets.grouping import read_group
+from opro_cli.datasets.handed import name_handed
 from opro_cli.datasets.options import (
+    ListedOptions,
     OptionRule,
     Options,
     find_listed_options,
     judge_rows,
-    letter_options,
     read_options,
+    read_raw_golds,
 )
 from opro_cli.datasets.paths import find_turn, get_field, is_turn
+from opro_cli.datasets.points import Points
 from opro_cli.datasets.shapes import RowShape
 from opro_cli.datasets.values import encode_value, format_value, is_blank, name_classes, read_text
 from opro_cli.errors import DataError
@@ -71,6 +75,8 @@ class RowReader:
     """Rows whose gold answer stands before the question in the chat."""
     doubts: list[str] = field(default_factory=list)
     """Gold answers that no reply could meet, each with its row."""
+    points: Points | None = None
+    """What points mean in gold answers that are numbers; None for other answers."""
 
     def build_example(self, row: Row, source: str) -> Example:
         """Build the example in a row.
@@ -85,19 +91,18 @@ class RowReader:
         except ValueError as error:
             raise RowFaults({"rows": error}) from None
         listed = None
+        if self.points is not None:
+            self.points.row = source
         try:
             if self.options is not None:
-                listed = _ListedOptions.read(self.input, fields, self.options)
+                listed = ListedOptions.read(self.input, fields, self.options)
             text = _render(self.input, fields, listed, placed=self.holes)
             for name in _find_blanks(self.input, fields):
                 self.blanks.setdefault(name, []).append(source)
         except ValueError as error:
             faults["input"] = error
         try:
-            if self.options is None:
-                golds = self._read_golds(name_classes(fields) if self.named else fields)
-            elif listed is not None:
-                golds = self._read_letters(fields, listed)
+            golds = self._read_target(fields, listed)
         except ValueError as error:
             faults["target"] = error
         more, group = {}, ""
@@ -116,14 +121,18 @@ class RowReader:
         example = Example(text, golds[0], source, fields=more, group=group)
         if len(golds) > 1:
             example = replace(example, target=show_golds(golds), golds=golds)
+        self._note_doubt(example)
+        return example
+
+    def _note_doubt(self, example: Example) -> None:
+        """Note an example that no reply could answer rightly, as far as the metric knows."""
         find_doubt: Callable[[Example], str] | None = getattr(self.metric, "find_doubt", None)
         reasons = [find_doubt(one) for one in example.split_golds()] if find_doubt else []
         if reasons and all(reasons):
-            self.doubts.append(f"{source}: {reasons[0]}")
-        return example
+            self.doubts.append(f"{example.source}: {reasons[0]}")
 
     def _read_hole(
-        self, fields: Mapping[str, object], name: str, listed: _ListedOptions | None
+        self, fields: Mapping[str, object], name: str, listed: ListedOptions | None
     ) -> str:
         """Return what stands in a hole of `task.prompt`; options with their letters."""
         if listed is not None and (name,) == listed.rule.paths:
@@ -143,12 +152,20 @@ class RowReader:
         if any(turn is not None and turn.index < last for turn in given):
             self.early.append(source)
 
+    def _read_target(
+        self, fields: Mapping[str, object], listed: ListedOptions | None
+    ) -> tuple[str, ...]:
+        """Return each right answer; none where the options could not be read."""
+        if self.options is None:
+            return self._read_golds(name_classes(fields) if self.named else fields)
+        return () if listed is None else self._read_letters(fields, listed)
+
     def _read_golds(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """Return each right answer as the metric compares it, at least one.
 
         A metric that compares lists and objects is given them as JSON.
         """
-        name = _get_only_field(self.target)
+        name = self.target.only_field
         if name is None:
             raw = self.target.render(lambda each: self._read_part(fields, each))
             return (self._read_gold(raw),)
@@ -162,17 +179,18 @@ class RowReader:
             return (self._read_gold(encode_value(value)),)
         if isinstance(value, ClassNumber):
             self.classes[str(int(value))] = value.name
-        return (self._read_gold(read_text(fields, name)),)
+        text = read_text(fields, name)
+        if self.points is not None and type(value) is str:  # a number of JSON has no such points
+            text = self.points.read(text)
+        return (self._read_gold(text),)
 
-    def _read_letters(
-        self, fields: Mapping[str, object], listed: _ListedOptions
-    ) -> tuple[str, ...]:
+    def _read_letters(self, fields: Mapping[str, object], listed: ListedOptions) -> tuple[str, ...]:
         """Return the letters of the right options."""
         letters = []
         for raw in read_raw_golds(self.target, fields, listed.options):
             index = listed.rule.find_right(raw, listed.options)
             if index is None:
-                where, count = _label(self.target, "target"), len(listed.options.texts)
+                where, count = name_setting(self.target, "target"), len(listed.options.texts)
                 known = ", ".join(listed.options.labels or ascii_uppercase[:count])
                 raise ValueError(f"{where}: expected one of the options {known}; found {show(raw)}")
             letters.append(self.metric.target(f"({ascii_uppercase[listed.order.index(index)]})"))
@@ -199,7 +217,7 @@ class RowReader:
             except ValueError as error:
                 fault = fault or error
         if not golds:
-            where = _label(self.target, "target")
+            where = name_setting(self.target, "target")
             text = str(fault or ValueError("expected one value, found an empty list"))
             raise ValueError(text if text.startswith(where) else f"{where}: {text}")
         return tuple(golds)
@@ -210,7 +228,7 @@ class RowReader:
             _refuse_blank(raw)
             return self.metric.target(raw)
         except ValueError as error:
-            raise ValueError(f"{_label(self.target, 'target')}: {error}") from None
+            raise ValueError(f"{name_setting(self.target, 'target')}: {error}") from None
 
 
 def _is_said(fields: Mapping[str, object], name: str, value: object) -> bool:
@@ -225,51 +243,6 @@ def _is_structure(value: object, kinds: frozenset[str]) -> bool:
     return (isinstance(value, Mapping) and "object" in kinds) or (
         isinstance(value, list) and "list" in kinds
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _ListedOptions:
-    """The options of one row, and the order in which they are shown."""
-
-    rule: OptionRule
-    options: Options
-    order: list[int]
-
-    @classmethod
-    def read(
-        cls, template: Template, fields: Mapping[str, object], rule: OptionRule
-    ) -> _ListedOptions:
-        """Read them; their order depends on the row alone, not on where it stands."""
-        options = read_options(fields, rule.paths)
-        names = [name for name in template.fields if name not in rule.paths]
-        question = encode_value([get_field(fields, name) for name in names])
-        return cls(rule, options, rule.order(options, question))
-
-    @property
-    def lines(self) -> str:
-        """The options with their letters, one a line."""
-        return letter_options(self.options, self.order)
-
-
-def read_raw_golds(
-    template: Template, fields: Mapping[str, object], options: Options
-) -> tuple[str, ...]:
-    """Return what a row has for its right options, each once; labels where they are marked.
-
-    Raises:
-        ValueError: It has nothing.
-    """
-    name = _get_only_field(template)
-    value = None if name is None else get_field(fields, name)
-    if options.flags and isinstance(value, list | Mapping):
-        return (options.texts[options.flags.index(True)],)
-    if isinstance(value, list) and value:
-        values = [read_text({str(name): each}, str(name)).strip() for each in value]
-        return tuple(dict.fromkeys(values))
-    text = template.render(lambda each: read_text(fields, each)).strip()
-    if not text:
-        raise ValueError(f"{_label(template, 'target')}: expected some text, found none")
-    return (text,)
 
 
 def find_option_rule(
@@ -310,7 +283,7 @@ def find_option_rule(
     if not paths:
         return None
     reading, first = judge_rows(seen, paths, index_from)
-    listed = len(paths) > 1 and _get_only_field(reader.target) == paths[0]
+    listed = len(paths) > 1 and reader.target.only_field == paths[0]
     return OptionRule(paths, reading, shuffled=first or listed, seed=rule.seed if rule else 0)
 
 
@@ -325,7 +298,7 @@ def _has_options(template: Template, fields: Mapping[str, object]) -> bool:
 def _render(
     template: Template,
     fields: Mapping[str, object],
-    listed: _ListedOptions | None,
+    listed: ListedOptions | None,
     placed: Container[str] = (),
 ) -> str:
     """Return the question; raises ValueError rather than return an empty text.
@@ -350,7 +323,7 @@ def _render(
     try:
         _refuse_blank(text)
     except ValueError as error:
-        raise ValueError(f"{_label(template, 'input')}: {error}") from None
+        raise ValueError(f"{name_setting(template, 'input')}: {error}") from None
     return text
 
 
@@ -365,18 +338,6 @@ def _refuse_blank(text: str) -> None:
         raise ValueError("expected some text, found none")
 
 
-def _get_only_field(template: Template) -> str | None:
-    """Return the field that a template is, None for one of several parts."""
-    only = template.parts[0] if len(template.parts) == 1 else None
-    return only.name if isinstance(only, Field) else None
-
-
-def _label(template: Template, setting: str) -> str:
-    """Return the field when the template is a single one, else the setting."""
-    name = _get_only_field(template)
-    return f"task.data.{setting}" if name is None else f"field {name}"
-
-
 def read_examples(file: str, label: str, reader: RowReader, problems: Problems) -> list[Example]:
     """Read the usable rows of one source, called `label`; the others are noted in `problems`.
 
@@ -386,12 +347,12 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
     examples: list[Example] = []
     faults = SourceFaults()
     fields: tuple[str, ...] = ()
-    empty = True
+    empty, is_handed = True, name_handed(file) is not None
     for row in read_rows(file, reader.shape.columns, reader.encoding):
         empty = False
-        source = f"{label}:{row.number}"
+        source = f"row {row.number} of {label}" if is_handed else f"{label}:{row.number}"
         if isinstance(row, BadRow):
-            problems.add(f"{source}: {row.reason}")
+            problems.add(source, row.reason)
             continue
         fields = fields or tuple(row.fields)
         faults.rows += 1
@@ -399,9 +360,10 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
             examples.append(reader.build_example(row, source))
         except RowFaults as found:
             faults.add(found)
-            problems.add(f"{source}: {found}")
+            problems.add(source, str(found))
     if empty:
-        raise DataError(f"{file}: expected rows, found none", "name a file that has some")
+        name, hint = (label, "give some") if is_handed else (file, "name a file that has some")
+        raise DataError(f"{name}: expected rows, found none", hint)
     if not examples and (common := faults.find_common()):
         raise build_common_error(common, faults, label, fields, reader.holes)
     reader.seen.update(dict.fromkeys(fields))

@@ -9,25 +9,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from opro_cli.core.settings.settings import LABELLED, Settings, TaskSettings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import LABELLED, TaskSettings
 from opro_cli.core.task.example import Example, Grade
 from opro_cli.errors import RunError, UsageError
 from opro_cli.evaluators import InlineGrader
 from opro_cli.grading.grading_worker import import_when_called
 from opro_cli.metrics import METRICS, FunctionMetric, create_metric
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric, SecondRound
-from opro_cli.models.accounts import redact
+from opro_cli.models.redaction import redact
 from opro_cli.models.wire import Deadline
 from opro_cli.plugins import find_entry_point
 from opro_cli.ports import Grader, Metric
-from opro_cli.processes import count_cores, get_pipes, read_tail, start_module
+from opro_cli.processes import (
+    count_cores,
+    get_pipes,
+    kill_with_children,
+    read_tail,
+    start_module,
+)
 
 MOST = 4
 """Processes at most: each has the modules of the user's code in memory."""
@@ -261,8 +267,7 @@ class _Worker:
     def kill(self) -> None:
         """End the process and what it started, now."""
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            kill_with_children(self._process)
 
     async def close(self) -> None:
         """End the process and wait for its end."""
@@ -277,7 +282,9 @@ class _Worker:
         """Say how the process ended, and what it wrote last."""
         code = await process.wait()
         self.kill()  # its children hold its stderr open
-        end = await self._errors if self._errors else b""
+        end = b""
+        with contextlib.suppress(TimeoutError):  # on Windows some child of its may live on
+            end = await asyncio.wait_for(self._errors, CLOSING_S) if self._errors else b""
         words = end.decode("utf-8", "replace").strip().splitlines()
         last = redact(words[-1])[:LONGEST_WORDS] if words else ""
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -21,9 +21,10 @@ from opro_cli.core.task.example import Example
 from opro_cli.errors import OproError, UsageError
 from opro_cli.metrics import FunctionMetric, create_metric
 from opro_cli.metrics.custom import CALLED_WITH
-from opro_cli.models.accounts import redact
+from opro_cli.models.redaction import redact
 from opro_cli.plugins import load_part
 from opro_cli.ports import Metric
+from opro_cli.processes import take_pipe
 
 
 def import_function(spec: str, folders: Sequence[Path] = ()) -> Any:
@@ -87,6 +88,8 @@ LONGEST_WORDS = 4_000  # characters of an error
 def die_with_parent(stdin: int) -> queue.SimpleQueue[bytes]:
     """Return the lines of stdin, from a thread that kills this process group when they end.
 
+    On Windows it ends the process alone.
+
     A C function may hold Python's lock, and with it the thread, forever; on Linux the kernel ends
     the process all the same.
     """
@@ -98,7 +101,9 @@ def die_with_parent(stdin: int) -> queue.SimpleQueue[bytes]:
         with os.fdopen(stdin, "rb") as stream:
             for line in stream:
                 lines.put(line)
-            os.killpg(0, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(0, signal.SIGKILL)
+            os._exit(1)
 
     threading.Thread(target=listen, daemon=True).start()
     return lines
@@ -110,15 +115,14 @@ def take_pipes() -> tuple[int, BinaryIO]:
     Its output goes to stderr, its input is empty, and a process that it forks cannot answer in
     place of this one.
     """
-    stdin, stdout = os.dup(0), os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)
+    stdin, stdout = take_pipe(0), take_pipe(1)
 
     def close_both() -> None:
         os.close(stdin)
         os.close(stdout)
 
-    os.register_at_fork(after_in_child=close_both)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=close_both)
     return stdin, os.fdopen(stdout, "wb")
 
 

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from opro_cli.core.labels import find_closed_set, get_kind, normalize_label
+from opro_cli.core.labels import find_closed_set, get_kind
 from opro_cli.core.run.events import Answered
-from opro_cli.core.settings.settings import TaskSettings
-from opro_cli.core.task.example import Example, Split, is_filtered
+from opro_cli.core.settings.task import TaskSettings
+from opro_cli.core.spellings import normalize_label
+from opro_cli.core.task.example import CUT, Example, Split, is_filtered
 from opro_cli.errors import DoubtfulAnswers
+from opro_cli.reports.request_words import describe_cut
 
 FIRST_ANSWERS = 20
 """Answers of a run that are looked at."""
@@ -26,10 +28,9 @@ _CHARACTERS = 300
 _TYPED = frozenset({"boolean", "choice", "label", "labels"})
 """Kinds whose answers are of the right kind by themselves: what is read is a label or an option."""
 
-HINT = (
-    "is task.answer right, scorer.max_tokens enough, does the prompt say what an answer is? "
-    "`--keep-going` goes on all the same"
-)
+CAUSES = "is task.answer right, scorer.max_tokens enough, does the prompt say what an answer is?"
+GO_ON = "`--keep-going` goes on all the same"
+HINT = f"{CAUSES} {GO_ON}"
 
 Finding = Literal["unreadable", "no gold", "all wrong", ""]
 
@@ -42,11 +43,13 @@ class FirstAnswers:
         task: How answers are read.
         examples: By split.
         answers: As they came.
+        max_tokens: Of one reply of the scorer; None where no limit is sent.
     """
 
     task: TaskSettings
     examples: Mapping[Split, Sequence[Example]]
     answers: list[Answered] = field(default_factory=list)
+    max_tokens: int | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -83,17 +86,37 @@ class FirstAnswers:
             return any(f" {gold} " in f" {answer} " for answer in answers for gold in golds)
         return not golds.isdisjoint(answers)
 
+    def find_remedy(self) -> str:
+        """Return the remedy where all unreadable answers were cut at their limit, else ""."""
+        unread = [each for each in self.answers if each.answer is None]
+        if not unread or any(each.finish_reason not in CUT for each in unread):
+            return ""
+        at = f" ({self.max_tokens})" if self.max_tokens else ""
+        remedy = f"raise scorer.max_tokens{at} and start a new run"
+        if any("<think>" in e.text and "</think>" not in e.text for e in unread):
+            return f"no thought had an end: let the model think less, or {remedy}"
+        return remedy
+
     def make_error(self, model: str, finding: Finding) -> DoubtfulAnswers:
         """Return the error that stops a run, with what was asked, expected and said."""
+        remedy = ""
         if finding == "unreadable":
             shown = [each for each in self.answers if each.answer is None]
             what = f"{len(shown)} of its first {len(self.answers)} answers could not be read as "
             what += self.task.answer
+            remedy = self.find_remedy()
         else:
             shown = [each for each in self.answers if each.answer is not None]
             what = f"no answer in its first {len(self.answers)} replies is any row's gold answer"
-        lines = [f"{model}: {what}", *self.list_replies(shown)]
-        return DoubtfulAnswers("\n".join(lines), HINT)
+        lines = [f"{model}: {what}", *self.list_cut(), *self.list_replies(shown)]
+        return DoubtfulAnswers("\n".join(lines), f"{remedy}; {GO_ON}" if remedy else HINT)
+
+    def list_cut(self) -> Iterator[str]:
+        """Yield how many replies could not be read because they ended at the limit, if any did."""
+        cut = [each for each in self.answers if each.answer is None and each.finish_reason in CUT]
+        empty = sum(not each.text.strip() for each in cut)
+        counts = (len(self.answers), len(cut) - empty, empty, self.max_tokens)
+        yield from (f"  {line}" for line in describe_cut("scorer", *counts))
 
     def list_replies(self, answers: Sequence[Answered] | None = None) -> Iterator[str]:
         """Yield question, gold answer and reply of the first of these answers, a line each."""

@@ -6,11 +6,11 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from opro_cli.core.racing.race import Race
-from opro_cli.core.run.candidates import Candidate, Estimate
+from opro_cli.core.run.candidates import AGAIN, Candidate, Estimate, is_again
+from opro_cli.core.run.exemplars import Memo
 from opro_cli.core.run.gate import draw_test_order, is_gate, read_gate
 from opro_cli.core.run.layout import affords_test
 from opro_cli.core.run.selection import (
-    Memo,
     find_baseline,
     find_winner,
     is_untried,
@@ -18,7 +18,7 @@ from opro_cli.core.run.selection import (
     select_finalists,
     select_for_dev,
 )
-from opro_cli.core.run.state import AGAIN, RunState, is_again
+from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
 from opro_cli.core.task.example import Split
 from opro_cli.loop.looks import Look, decide_look, list_open

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from opro_cli.calls.attempts import TimedReply, describe_reply
 from opro_cli.calls.budget import read_clock
+from opro_cli.calls.checks import is_alive, is_unnamed
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
@@ -27,6 +28,9 @@ NO_SEVERAL = frozenset({400, 422, 501})
 else, the same request for one choice meets it again."""
 
 
+MOST_UNNAMED = 20
+"""So many meta-prompts in a row that are refused in words which nobody knows are no accident."""
+
 FREE: dict[str, Any] = {
     "prompt_tokens": 0,
     "completion_tokens": 0,
@@ -38,7 +42,11 @@ FREE: dict[str, Any] = {
 
 
 NOTHING_SAID = TimedReply(ChatReply("", "stop", 0, 0, 0.0), 0.0, "local")
-"""A reply of an optimizer that answers other calls, and this one never."""
+"""A reply of an optimizer that answers other calls, and to this one has nothing to say."""
+
+
+REFUSED = TimedReply(ChatReply("", "content_filter", 0, 0, 0.0), 0.0, "local")
+"""A reply of an optimizer that answers other requests, and this one never."""
 
 
 class OptimizerCall(NamedTuple):
@@ -58,12 +66,14 @@ class Proposing:
         strategy: The search policy.
         view: The run as the strategy sees it.
         several_at_once: The optimizer has not refused to give several choices in one call.
+        unnamed: Calls in a row that were refused in unknown words, the last ones.
     """
 
     calls: Calls
     strategy: Strategy
     view: SearchView
     several_at_once: bool = True
+    unnamed: int = 0
     _takes_cut: bool = field(init=False)
     _shown: str = ""
     """What a request has in place of all that it should have; "" for all of it."""
@@ -107,7 +117,7 @@ class Proposing:
             yield
         except OproError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             asked = getattr(self.strategy, "inner", self.strategy)  # of the strategies/headroom
             if type(asked).__module__.startswith("opro_cli."):
                 raise
@@ -170,17 +180,43 @@ class Proposing:
         try:
             async with self.calls.answer("optimizer", request) as answered:
                 self.calls.record(*self._proposals(call, answered))
+                self.unnamed = 0
         except EmptyReplyError:
-            if self.calls.stop.is_set() or not await self.calls.is_alive("optimizer"):
+            if self.calls.stop.is_set() or not await is_alive(self.calls, "optimizer"):
                 raise
             # its tries are paid for and recorded
             self.calls.record(*self._proposals(call, NOTHING_SAID))
         except ModelError as error:
             if error.too_long and self._shorten(call, error):
                 return
-            if len(call.samples) == 1 or error.status not in NO_SEVERAL:
+            if error.unanswerable and not error.too_long:
+                self._record_refusal(call, error)
+                return
+            if len(call.samples) > 1 and error.status in NO_SEVERAL:
+                self.several_at_once = False
+                return
+            if not await self._is_about_the_request(error):
                 raise
-            self.several_at_once = False
+            self._record_refusal(call, error)
+
+    async def _is_about_the_request(self, error: ModelError) -> bool:
+        """Return True if it is this meta-prompt that is refused, in unknown words, and no other."""
+        has_proposed = self.calls.state.proposals.replies > 0
+        if not (has_proposed and is_unnamed(error)) or self.unnamed >= MOST_UNNAMED:
+            return False
+        if self.calls.stop.is_set() or not await is_alive(self.calls, "optimizer"):
+            return False
+        self.unnamed += 1
+        return True
+
+    def _record_refusal(self, call: OptimizerCall, error: ModelError) -> None:
+        """Record that nothing came of samples, and never will: a resume would ask the same again.
+
+        An optimizer that refuses everything ends the search as one does that proposes nothing.
+        """
+        samples = (call._replace(samples=(sample,)) for sample in call.samples)
+        self.calls.record(*(each for one in samples for each in self._proposals(one, REFUSED)))
+        self.calls.activity.note = f"{error.message}: the search goes on without that proposal"
 
     def _shorten(self, call: OptimizerCall, error: ModelError) -> bool:
         """Plan a step anew whose request was too long; False where it cannot be shorter.

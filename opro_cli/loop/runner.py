@@ -13,6 +13,7 @@ from typing import Literal
 from opro_cli import __version__
 from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.calls.budget import read_clock
+from opro_cli.calls.checks import check_endpoints, check_first
 from opro_cli.calls.endpoints import WorkerPool
 from opro_cli.calls.metered import Calls, Halted
 from opro_cli.core.racing.race import BLOCK
@@ -21,7 +22,6 @@ from opro_cli.core.run.events import (
     Event,
     Looked,
     Probed,
-    Proposed,
     Pruned,
     SessionEnded,
     SessionStarted,
@@ -29,15 +29,16 @@ from opro_cli.core.run.events import (
 )
 from opro_cli.core.run.progress import Progress, Role
 from opro_cli.core.run.replies import KeptReplies
-from opro_cli.core.run.selection import find_stop, has_tried, is_untried
+from opro_cli.core.run.selection import find_stop, is_untried
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import End, SearchView
-from opro_cli.core.scale import SHARE
+from opro_cli.core.settings.models import PriceSettings
 from opro_cli.core.settings.read import read_options
-from opro_cli.core.settings.settings import PriceSettings, Settings
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import BudgetReached, DoubtfulAnswers, JournalError, OproError
-from opro_cli.loop.first_answers import FIRST_ANSWERS, FirstAnswers
+from opro_cli.loop.doubts import Doubts
+from opro_cli.loop.first_answers import FirstAnswers
 from opro_cli.loop.levels import draw_level
 from opro_cli.loop.looks import Look
 from opro_cli.loop.planner import (
@@ -51,7 +52,7 @@ from opro_cli.loop.planner import (
     plan_next,
 )
 from opro_cli.loop.propose import OptimizerCall, Proposing
-from opro_cli.loop.score import Scoring
+from opro_cli.loop.score import FIRST_QUESTIONS, Scoring
 from opro_cli.ports import (
     AnswerCache,
     ChatModel,
@@ -63,12 +64,6 @@ from opro_cli.ports import (
     TestLedger,
 )
 from opro_cli.reports.proposals import describe_untried
-
-FIRST_QUESTIONS = 3
-"""So many unreadable answers in a row, before any readable one, are no accident."""
-
-FIRST_REPLIES = 20
-"""So many replies of the optimizer without a proposal, before any candidate, are no accident."""
 
 Ending = Literal["finished", "interrupted", "budget", "fruitless"]
 """fruitless: the search, or its first replies, gave no candidate to try."""
@@ -129,12 +124,7 @@ class Runner:
     """Set when there may be something new to do."""
     _open: Counter[tuple[str, Split]] = field(default_factory=Counter)
     """Questions handed out and not over, by candidate and split."""
-    _first: FirstAnswers = field(init=False)
-    _knows_first: bool = field(init=False)
-    _doubt: DoubtfulAnswers | None = None
-    """Why a person has to say whether the run goes on."""
-    _unread: int = 0
-    """Replies of the optimizer in this session, none with a proposal; -1 once one came."""
+    _doubts: Doubts = field(init=False)
     _awaited: set[int] = field(default_factory=set)
     """Samples of the present step that the optimizer has been asked for."""
 
@@ -154,8 +144,15 @@ class Runner:
         )
         self._scoring = Scoring(self._calls, self.examples, self.evaluator, self.known)
         task = self.settings.task
-        self._first = FirstAnswers(task, self.examples, list(self.first_answers))
-        self._knows_first = bool(self.first_answers) or not self.state.has_answers()
+        limit = self.settings.scorer.max_tokens
+        first = FirstAnswers(task, self.examples, list(self.first_answers), limit)
+        self._doubts = Doubts(
+            self.settings,
+            self.state,
+            first,
+            checks=self.preflight,
+            keeps_going=self.keep_going or "demos" in self.strategy.needs,
+        )
         self.state.most_calls = self.settings.budget.calls
         view = SearchView(
             self.state,
@@ -184,6 +181,7 @@ class Runner:
         Raises ModelError when a model fails permanently; everything answered is recorded.
         """
         self.activity.started = time.monotonic()
+        self.activity.worked = self.state.working_seconds
         # Without its checks a run goes on, too, and no later session stops it for what came then.
         kept = self.keep_going or not self.preflight
         self._record(SessionStarted(read_clock(), os.getpid(), __version__, keep_going=kept))
@@ -215,56 +213,38 @@ class Runner:
     async def _loop(self) -> Ending:
         ending: Ending = "interrupted"
         try:
-            if self._first.is_complete:
+            if self._doubts.first.is_complete:
                 self._judge_first_answers()
-            if self.preflight and self._doubt is None:
+            if self.preflight and self._doubts.error is None:
                 await self._check_models()
-            if self._doubt is None and await self._work():
-                ending = "fruitless" if self._gave_up or is_untried(self.state) else "finished"
+            if self._doubts.error is None and await self._work():
+                ending = (
+                    "fruitless" if self._doubts.gave_up or is_untried(self.state) else "finished"
+                )
         except Halted:
             pass
         except BudgetReached as error:
             self.stopped_by = f"budget.{error}"
             ending = "budget"
-        if self._doubt is not None:
-            raise self._doubt
+        if self._doubts.error is not None:
+            raise self._doubts.error
         return ending
-
-    @property
-    def _may_doubt(self) -> bool:
-        """Whether a search is stopped where its first answers cannot be what was asked for."""
-        searches = self.settings.search.steps > 0 and self.state.scale == SHARE
-        looks = self.preflight and self._knows_first and self.state.began_with(6)
-        return looks and searches and not self._goes_on
-
-    @property
-    def _goes_on(self) -> bool:
-        """Whether somebody has said so already, or prompts will show what an answer is.
-
-        A model that continues texts says nothing readable before it has seen a worked example.
-        """
-        return self.keep_going or self.state.keeps_going or "demos" in self.strategy.needs
 
     def _judge_first_answers(self) -> None:
         """Stop the run where its first answers cannot be what was asked for."""
-        finding = self._first.judge() if self._may_doubt else ""
-        if finding == "all wrong":
-            self.activity.note = (
-                f"none of the first {FIRST_ANSWERS} answers is right, though they are of the right "
-                "kind: is the scorer up to the task?"
-            )
-        elif finding:
-            self._doubt = self._first.make_error(self._scoring.model, finding)
+        note = self._doubts.judge_first_answers(self._scoring.model)
+        self.activity.note = note or self.activity.note
+        if self._doubts.error is not None:
             self._halt()
 
     async def _check_models(self) -> None:
         """Check before the first paid question that each model answers, readably."""
-        if self.state.has_readable_answer():
+        if self._stop.is_set() or self.state.has_readable_answer():
             return
         checks: list[Awaitable[None]] = []
         asks_optimizer = self.settings.asks_optimizer and self.models.get("optimizer")
         if asks_optimizer and "optimizer" not in self.state.checked:
-            checks.append(self._calls.preflight("optimizer"))
+            checks.append(check_first(self._calls, "optimizer"))
         work = self.plan(self.state, self._planned)
         if isinstance(work, Look):
             self._record(Looked(read_clock(), **asdict(work)))
@@ -278,9 +258,9 @@ class Runner:
 
     async def _check_scorer(self, questions: Sequence[Question]) -> None:
         for role in self.evaluator.roles:
-            await self._calls.check_endpoints(role)  # one that is not there gets no question
-        if not self._goes_on:
-            await self._scoring.ask_first(questions, self._first)
+            await check_endpoints(self._calls, role)  # one that is not there gets no question
+        if not self._doubts.goes_on and not self._stop.is_set():
+            await self._scoring.ask_first(questions, self._doubts.first)
 
     async def _work(self) -> bool:
         """Hand out whatever can be asked, until nothing is left (True) or a stop is asked for.
@@ -321,7 +301,7 @@ class Runner:
                     self._record(Looked(read_clock(), **asdict(work)))
                     continue
                 case Propose():
-                    if self._gave_up:
+                    if self._doubts.gave_up:
                         return True
                     if self._record_plan(work):
                         continue
@@ -344,18 +324,6 @@ class Runner:
         if event is not None:
             self.activity.note = event.note or self.activity.note
             self._record(event)
-
-    @property
-    def _gave_up(self) -> bool:
-        """Whether the search has tried nothing and stops before its next step.
-
-        The next session asks as many times again.
-        """
-        state = self.state
-        if self._goes_on or state.search.rules == "paper" or not state.rounds:
-            return False
-        begins_step = state.is_searching and not state.proposals.arrived
-        return begins_step and self._unread >= FIRST_REPLIES and not has_tried(state)
 
     def _hand_out(self, questions: Sequence[Question], asking: WorkerPool[Question]) -> None:
         """Queue the questions of each candidate that has none under way.
@@ -434,10 +402,8 @@ class Runner:
         self.journal.append(*events)
         for event in events:
             self.state.apply(event)
-            if isinstance(event, Answered) and self._first.add(event):
+            if self._doubts.add(event):
                 self._judge_first_answers()
-            if isinstance(event, Proposed) and self._unread >= 0:
-                self._unread = -1 if event.instructions else self._unread + 1
             if self.strategy.needs:
                 self.remarks.add(event)
                 if isinstance(event, Answered) and event.split == "train":

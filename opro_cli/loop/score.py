@@ -13,13 +13,13 @@ from msgspec import structs
 
 from opro_cli.calls.attempts import TimedReply, describe_reply
 from opro_cli.calls.budget import read_clock
+from opro_cli.calls.checks import is_alive, is_unnamed
 from opro_cli.calls.endpoints import is_congested
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import Candidate, is_again
 from opro_cli.core.run.events import Answered, Feedback, FirstReply, Refused
 from opro_cli.core.run.progress import Role
-from opro_cli.core.run.state import is_again
 from opro_cli.core.scale import SHARE
 from opro_cli.core.task.example import (
     CUT,
@@ -32,7 +32,8 @@ from opro_cli.core.task.example import (
     Split,
 )
 from opro_cli.errors import DoubtfulAnswers, EmptyReplyError, ModelError, OproError, RunError
-from opro_cli.loop.first_answers import HINT, FirstAnswers
+from opro_cli.loop.first_answers import CAUSES, FirstAnswers
+from opro_cli.loop.first_answers import GO_ON as KEEP_GOING
 from opro_cli.loop.planner import Question
 from opro_cli.ports import Evaluator
 
@@ -41,8 +42,15 @@ T = TypeVar("T")
 PATIENCE_S = 1.0
 """Seconds that a grade may still take once a stop is asked for; then a resume grades the reply."""
 
+FIRST_QUESTIONS = 6
+"""So many unreadable answers in a row, before any readable one, are no accident: where half of them
+can be read, one run in 64 has them. Three would be one in 8."""
+FIRST_REFUSALS = 3
+"""The same of refusals, all of them before anything else was said."""
+
 MOST_REFUSED = 20
-"""So many refused questions in a session, before any that is answered, are no accident."""
+"""So many refused questions in a session, before any that is answered, are no accident; nor are so
+many in a row that are refused in words which nobody knows."""
 
 GO_ON = "`--no-preflight` goes on all the same"
 
@@ -92,22 +100,7 @@ class QuestionCalls:
             return Replied(known, known, cut)
         if self._recorded and self.calls.stop.is_set():
             raise _GivenUp
-        model = self.calls.settings.models[role]
-        limits = [each for each in (max_tokens, model.max_tokens) if each is not None]
-        limit = min(limits, default=None)
-        seed, stop = self._seed(role, key) if model.seed else None, model.stop or ()
-        # A second time that a warm cache answers would show no change, however much there is.
-        again = is_again(self.candidate)
-        request = ChatRequest(
-            messages,
-            model.temperature,
-            limit,
-            seed,
-            stop=stop,
-            fresh=again,
-            top_p=model.top_p,
-            repeat=repeat,
-        )
+        request = self._build_request(role, messages, key, max_tokens, repeat)
         answering = self.calls.answer(role, request, fresh=self.fresh)
         answered = await self.stack.enter_async_context(answering)
         self.last = answered
@@ -116,6 +109,29 @@ class QuestionCalls:
         self._open = role, key, answered
         cut = answered.reply.finish_reason in CUT
         return Replied(answered.reply.text, answered.recorded.text, cut)
+
+    def _build_request(
+        self,
+        role: Role,
+        messages: tuple[Message, ...],
+        key: str | int,
+        max_tokens: int | None,
+        repeat: int,
+    ) -> ChatRequest:
+        """Build the request of a call, as the settings of its model have it."""
+        model = self.calls.settings.models[role]
+        limits = [each for each in (max_tokens, model.max_tokens) if each is not None]
+        return ChatRequest(
+            messages,
+            model.temperature,
+            min(limits, default=None),
+            self._seed(role, key) if model.seed else None,
+            stop=model.stop or (),
+            # A second time that a warm cache answers would show no change, however much there is.
+            fresh=is_again(self.candidate),
+            top_p=model.top_p,
+            repeat=repeat,
+        )
 
     @property
     def is_keyed(self) -> bool:
@@ -179,6 +195,8 @@ class Scoring:
         known: Answers of the probe before this run, by candidate, split and question.
         answered: Questions of this session that got an answer.
         refused: Those that will never get one.
+        unnamed: Of these, those since the last answer that were refused in unknown words, or by
+            code that raised.
     """
 
     calls: Calls
@@ -187,6 +205,7 @@ class Scoring:
     known: Mapping[tuple[str, Split, int], Answered] = field(default_factory=dict)
     answered: int = 0
     refused: int = 0
+    unnamed: int = 0
 
     async def ask(self, question: Question) -> None:
         """Put one question, in one round or two, and record what came of it.
@@ -200,49 +219,66 @@ class Scoring:
             if not await self._is_about_the_question(error):
                 raise
             self._refuse(question, error)
-            if self.refused >= MOST_REFUSED and not self.answered:
-                raise RunError(
-                    f"{self.model} refused {self.refused} questions and answered none: "
-                    f"{error.message}",
-                    error.hint,
-                ) from error
+            self.unnamed += is_unnamed(error) or error.about == "code"
+            count = self.unnamed if self.answered else self.refused
+            if count >= MOST_REFUSED:
+                which = "questions in a row" if self.answered else "questions and answered none"
+                words = f"{self.model} refused {count} {which}: {error.message}"
+                raise RunError(words, error.hint) from error
 
     async def ask_first(self, questions: Sequence[Question], first: FirstAnswers) -> None:
         """Put the first questions of a run one at a time, until an answer can be read.
 
-        These are questions of the run like all others: nothing is paid for twice.
+        These are questions of the run like all others: nothing is paid for twice. Where there are
+        fewer than FIRST_QUESTIONS although more will be asked, as in a short first look, they
+        decide nothing: FirstAnswers does, when it has seen enough.
 
         Args:
             questions: Those to put.
             first: The answers of the run so far, for the message.
 
         Raises:
-            RunError: None can be read, or all are refused.
+            RunError: None can be read, or the first FIRST_REFUSALS are all refused.
         """
         refused: list[tuple[Question, ModelError]] = []
-        for question in questions:
+        for put, question in enumerate(questions, 1):
             try:
                 await self._put(question)
             except ModelError as error:
                 if not await self._is_about_the_question(error):
                     raise
                 refused.append((question, error))
+                if len(refused) == min(FIRST_REFUSALS, len(questions)) == put:
+                    raise self._describe_refusals([each for _, each in refused]) from error
                 continue
             if self.calls.stop.is_set() or self._could_be_read(question):
                 # Only now: until something is answered, the fault may be the config's.
                 for earlier, refusal in refused:
                     self._refuse(earlier, refusal)
                 return
-        if len(refused) == len(questions):
-            if all(isinstance(error, EmptyReplyError) for _, error in refused):
-                raise refused[0][1]
-            raise RunError(
-                f"{self.model} refused the first {len(refused)} questions: {refused[0][1].message}",
-                f"{refused[0][1].hint or 'is the config right?'}; {GO_ON}",
-            )
+        if len(questions) < min(FIRST_QUESTIONS, len(self.examples["train"])):
+            for earlier, refusal in refused:
+                self._refuse(earlier, refusal)
+            return
+        settings = self.calls.settings
         what = f"{self.model}: none of its first {len(questions)} answers could be read as "
-        lines = [f"{what}{self.calls.settings.task.answer}", *first.list_replies()]
-        raise DoubtfulAnswers("\n".join(lines), f"{HINT}, and so does `--no-preflight`")
+        lines = [f"{what}{settings.task.answer}", *first.list_cut(), *first.list_replies()]
+        remedy = first.find_remedy()
+        causes = f"{remedy};" if remedy else CAUSES
+        hint = f"{causes} {GO_ON}"
+        if settings.search.steps:  # other commands have no --keep-going
+            hint = f"{causes} {KEEP_GOING}, and so does `--no-preflight`"
+        raise DoubtfulAnswers("\n".join(lines), hint)
+
+    def _describe_refusals(self, errors: Sequence[ModelError]) -> OproError:
+        """Return the error for a scorer that refused all of its first questions."""
+        if all(isinstance(error, EmptyReplyError) for error in errors):
+            return errors[0]
+        hint = errors[0].hint or "is the config right?"
+        return RunError(
+            f"{self.model} refused the first {len(errors)} questions: {errors[0].message}",
+            f"{hint}; {GO_ON}",
+        )
 
     @property
     def model(self) -> str:
@@ -254,14 +290,19 @@ class Scoring:
         """Return True if it is this question that gets no answer, while others do.
 
         A question that fails again and again may be at fault, or the server may be down: the
-        tiny call finds out.
+        tiny call finds out, as it does where one is refused in unknown words after answers.
         """
-        if error.unanswerable or not error.transient or is_congested(error):
+        if error.unanswerable or is_congested(error):
             return error.unanswerable
+        has_answered = self.answered or self.calls.state.has_readable_answer()
+        if not error.transient and not (has_answered and is_unnamed(error)):
+            return False
+        if error.about == "code" and not has_answered:
+            return False  # a defect, which every question would meet
         if self.answered and isinstance(error, EmptyReplyError):
             return True  # it has said something to other questions
         role = next(iter(self.evaluator.roles), "scorer")
-        return not self.calls.stop.is_set() and await self.calls.is_alive(role)
+        return not self.calls.stop.is_set() and await is_alive(self.calls, role)
 
     def _could_be_read(self, question: Question) -> bool:
         candidate = self.calls.state.get_candidate(question.candidate)
@@ -294,12 +335,12 @@ class Scoring:
             except _Filtered:
                 evaluation = UNREAD
             except OproError:
-                call.record_open()  # the reply is kept for when the metric is mended
+                await call.record_reply()  # it is kept for when the metric is mended
                 raise
             else:
-                self.answered += 1
+                self.answered, self.unnamed = self.answered + 1, 0
                 if call.is_keyed:  # the answer has no place for the role that gave its reply
-                    call.record_open()
+                    await call.record_reply()
             self._record(question, evaluation, call.last)
 
     def _check_scale(self, evaluation: Evaluation, example: Example) -> None:

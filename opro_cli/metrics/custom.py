@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Callable
 
+from opro_cli.core.scale import SHARE, read_value
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.errors import RunError
 from opro_cli.reading.answer_text import collapse_spaces, is_same_text, require_text
@@ -139,12 +140,13 @@ class FunctionMetric:
             ) from error
         if score is None:
             return UNREADABLE
-        if not isinstance(score, (bool, int, float)) or not 0.0 <= score <= 1.0:
+        value = read_value(score)
+        if value is None or SHARE.refuses(value):
             raise RunError(
                 f"metric function {self._name} returned {self._show(repr(score))} on "
                 f"{example.source}; expected a score from 0 to 1, True, False or None"
             )
-        return Grade(_summarize(reply), float(score))
+        return Grade(_summarize(reply), value)
 
     def _show(self, text: str) -> str:
         """Return redacted text for a message; searched further than shown, so no key is cut."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from opro_cli.core.labels import is_same_label
+from opro_cli.core.spellings import is_same_label
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.metrics.json_field import find_last_object, find_value
 from opro_cli.reading.answer_text import collapse_spaces, require_text
@@ -128,13 +128,15 @@ def find_name(raw: str, labels: Sequence[str], names: Mapping[str, str]) -> str:
     text = require_text(raw)
     if text in names:
         return names[text]
+    if standing := next((raw for raw in names if is_same_label(text, raw)), None):
+        return names[standing]
     whole = _WHOLE.fullmatch(text)
     if whole and (whole[1] in names or not labels):  # of a column of floats
         return names.get(whole[1], whole[1])
     found = next((label for label in labels if is_same_label(text, label)), None)
     if labels and found is None:
         known = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
-        raise ValueError(f"expected one of task.labels ({known})")
+        raise ValueError(f"expected one of task.labels ({known}); found {text[:60]!r}")
     return found or text
 
 

@@ -13,6 +13,7 @@ from opro_cli.reading.answer_text import (
     is_same_text,
     is_same_word_list,
     is_surname_of,
+    is_titled,
     join_leading_list,
     lists_some,
     normalize_text,
@@ -25,6 +26,7 @@ from opro_cli.reading.prose import (
     drop_half_word,
     drop_unfinished,
     is_left_open,
+    is_terminated,
     is_void,
     split_lines,
     split_text,
@@ -56,6 +58,9 @@ from opro_cli.reading.structure import (
     read_structure,
 )
 
+_BEFORE_SENTENCE = ("\n", ". ", "! ", "? ", "Q: ", "A: ")
+REPEATED_WORDS = 3
+"""Words of the shortest sentence that a reply can be said to repeat."""
 SHORT_ANSWER = 4
 """Words of a reply that was cut, or of its first sentence, that may be an answer unchanged."""
 
@@ -112,7 +117,21 @@ def _read_text(part: Part, example: Example, prompt: str) -> str | None:
     answer = (_read_cut if part.cut else _read_answer)(part.text, example)
     if answer is None or _is_same(answer, example.target):
         return answer
-    return None if _tells_statement(part.text, example, prompt) else answer
+    if _repeats_prompt(part.text, example, prompt) or _tells_statement(part.text, example, prompt):
+        return None
+    return answer
+
+
+def _repeats_prompt(text: str, example: Example, prompt: str) -> bool:
+    """Return whether a line is a sentence of the prompt beside the question: "Say the team."."""
+    line = text.strip()
+    if "\n" in line or len(line.split()) < REPEATED_WORDS or not is_terminated(line):
+        return False
+    asked = prompt.replace(example.input, "\n")
+    start = asked.find(line)
+    before = asked[max(0, start - 3) : start]
+    begins = not before.strip() or before.endswith(_BEFORE_SENTENCE)
+    return start >= 0 and begins
 
 
 def _tells_statement(text: str, example: Example, prompt: str) -> bool:
@@ -122,7 +141,8 @@ def _tells_statement(text: str, example: Example, prompt: str) -> bool:
     an answer, and where the prompt asks for a city "The city is London" is one.
     """
     question = example.input[-READ_LIMIT:]
-    if not prompt or question.rstrip().endswith("?") or find_final_answer_in(text).marks:
+    asks = any(each.endswith("?") for each in split_text(question))
+    if not prompt or asks or find_final_answer_in(text).marks:
         return False
     brief = len(WORD.findall(example.target)) <= SHORT_ANSWER
     long = any(len(WORD.findall(each)) > SHORT_ANSWER for each in split_text(text)[:1])
@@ -221,7 +241,11 @@ def _read_line(line: str, target: str, question: str) -> str:
 
 
 def _is_same(answer: str, target: str) -> bool:
-    return is_same_text(answer, target) or is_same_word_list(answer, target)
+    return (
+        is_same_text(answer, target)
+        or is_same_word_list(answer, target)
+        or is_titled(answer, target)
+    )
 
 
 # "not Paris", "isn't in Paris", "neither Paris"

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from opro_cli.core.settings.models import is_control
+from opro_cli.core.settings.models import ModelSettings, is_control
 from opro_cli.core.settings.schema import nearest
-from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.errors import UsageError
-from opro_cli.models.accounts import is_listed, list_providers
 from opro_cli.models.callable import PREFIX, OutsideModel, adapt_part
 from opro_cli.models.parameters import build_extras
+from opro_cli.models.prices import is_listed, list_providers
 from opro_cli.models.providers import PROVIDERS, Provider, find_provider, get_provider
 from opro_cli.plugins import find_entry_point, is_outside, load_part
 from opro_cli.ports import ChatModel

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.core.settings.models import ModelSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, cut_at_stop
 from opro_cli.core.text import replace_unsendable
 from opro_cli.errors import PINNED, ModelError, UsageError
@@ -34,6 +34,8 @@ class Reply:
     finish_reason: str = "stop"
 
 
+TRIES = 3
+"""Calls in all that an exception of a function is worth, once it has answered."""
 _MOST_TOKENS = 10**12
 """Above what any call takes."""
 
@@ -46,12 +48,14 @@ and stop those that it names."""
 class CallableModel:
     """Asks a function, a coroutine function or an object with `__call__`.
 
-    What blocks runs in a thread of its own. Any exception is a ModelError that ends the run; a
-    function that knows better raises `ModelError(..., transient=True)` to be asked again.
+    What blocks runs in a thread of its own. Any exception is a ModelError. Before the first answer
+    it ends the run; later the call is made TRIES times in all. A function that knows better raises
+    `ModelError(..., transient=...)` itself.
     """
 
     def __init__(self, function: ModelFunction, name: str) -> None:
         self._function, self._name = function, name
+        self._hint = PINNED if is_outside(name) else None
         self._keywords = _keywords_of(function)
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004 - an object may have an async one
@@ -85,8 +89,8 @@ class CallableModel:
                     answer = await answer
         except ModelError:
             raise
-        except Exception as error:
-            raise self._fail(f"raised {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:  # which would end the loop, and lose answers
+            raise _build_failure(self._name, error, self._hint) from error
         reply = Reply(answer) if isinstance(answer, str) else answer
         if not isinstance(reply, Reply):
             raise self._fail(f"returned {type(answer).__name__}, not a text or a Reply")
@@ -101,8 +105,7 @@ class CallableModel:
         )
 
     def _fail(self, what: str) -> ModelError:
-        hint = PINNED if is_outside(self._name) else None
-        return ModelError(f"{self._name} {what}", hint, transient=False)
+        return ModelError(f"{self._name} {what}", self._hint, transient=False)
 
     async def aclose(self) -> None:
         """Do nothing: the function is its owner's."""
@@ -138,16 +141,24 @@ class OutsideModel:
             return replace(reply, text=replace_unsendable(reply.text), more=tuple(more))
         except ModelError:
             raise
-        except Exception as error:
-            raise ModelError(
-                f"{self._name} raised {type(error).__name__}: {error}",
-                self._hint,
-                transient=False,
-            ) from error
+        except (Exception, SystemExit) as error:
+            raise _build_failure(self._name, error, self._hint) from error
 
     async def aclose(self) -> None:
         """Close the model."""
         await self._model.aclose()
+
+
+def _build_failure(name: str, error: BaseException, hint: str | None) -> ModelError:
+    """Return the error for what a model's own code raised.
+
+    It may be a defect or an accident: a few tries tell, and SystemExit is meant.
+    """
+    transient = not isinstance(error, SystemExit)
+    words = f"{name} raised {type(error).__name__}: {error}"
+    failure = ModelError(words, hint, transient=transient, about="code")
+    failure.tries = TRIES
+    return failure
 
 
 def _call(function: ModelFunction, chat: Any, keywords: Mapping[str, Any]) -> Any:
@@ -190,7 +201,7 @@ def adapt_part(part: Part, key: str, settings: ModelSettings) -> ChatModel:
     if isinstance(value, type) and hasattr(value, "reply"):
         try:
             value = value(settings)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UsageError(
                 f"{key}: {part.spec}(settings) raised {type(error).__name__}: {error}",
                 "a model's class is called with its section of the config",

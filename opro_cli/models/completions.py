@@ -7,9 +7,11 @@ the text of an answer may come in blocks with thoughts between them.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from opro_cli.core.task.example import BROKEN_OFF, CUT, MOST_USD
 from opro_cli.models.error_texts import parse_json
 
 Completion = dict[str, Any]
@@ -29,6 +31,18 @@ _REASONS = {
     "max_output_tokens": "length",
 }
 """Reasons to finish of other APIs, in the words of chat completions."""
+_FILTERS = frozenset(
+    {
+        # Gemini's, which its OpenAI route passes on
+        *("safety", "recitation", "blocklist", "prohibited_content", "spii", "language"),
+        *("image_safety", "image_recitation", "image_prohibited_content"),
+        *("content_filtered", "guardrail_intervened"),  # Bedrock
+        *("sensitive", "error_toxic"),  # Zhipu, Cohere
+    }
+)
+"""Reasons to finish of a reply that a filter took away, in small letters."""
+# Whatever keeps a connection alive before the JSON of an answer: DeepSeek sends ": keep-alive"
+_BEFORE_JSON = re.compile(r"(?:\ufeff|\s|:[^\n]*\n)+")
 
 
 def read_completion(body: str) -> Any:
@@ -37,6 +51,8 @@ def read_completion(body: str) -> Any:
     A stream is put together; one that has no end becomes a choice with an error.
     """
     data = parse_json(body)
+    if data is None and (before := _BEFORE_JSON.match(body)):
+        data = parse_json(body[before.end() :])
     if data is None:
         events = list(_read_stream(body))
         data = _join_chunks(events) if any(isinstance(each, dict) for each in events) else None
@@ -104,7 +120,7 @@ def _add_piece(choice: dict[str, Any], piece: Mapping[str, Any]) -> bool:
             message[key] = _add(message.get(key), value)
     if isinstance(piece.get("text"), str):
         choice["text"] = choice.get("text", "") + piece["text"]
-    for key in ("finish_reason", "native_finish_reason", "error"):
+    for key in ("finish_reason", "native_finish_reason", "error", "usage"):
         choice |= {key: piece[key]} if piece.get(key) else {}
     return bool(piece.get("finish_reason"))
 
@@ -127,12 +143,8 @@ def _as_blocks(content: Any) -> list[Any]:
 def _convert(data: Completion) -> Completion:
     """Return an answer of another API than chat completions as if it were one of those."""
     usage, status = data.get("usage"), data.get("status")
-    if isinstance(usage, dict) and "input_tokens" in usage:
-        counts = {"prompt_tokens": usage["input_tokens"]}
-        counts["completion_tokens"] = usage.get("output_tokens")
-        usage = counts | usage
-    if "choices" in data:
-        return data | {"usage": usage}
+    if isinstance(data.get("choices"), list):
+        return data | {"usage": _convert_usage(usage or _find_usage(data["choices"]))}
     if isinstance(data.get("output"), list):  # the Responses API
         content: Any = data["output"]
         details = data.get("incomplete_details")
@@ -146,11 +158,65 @@ def _convert(data: Completion) -> Completion:
         counts = {"prompt_tokens": "prompt_eval_count", "completion_tokens": "eval_count"}
         usage = {ours: data.get(theirs) for ours, theirs in counts.items()}
     else:
-        return data
+        return data | {"error": data.get("error") or _find_fault(data)}
     reason = _REASONS.get(reason, reason) if isinstance(reason, str) else reason
     error = data.get("error") or ("failed" if status == "failed" else None)
     choice = {"message": {"content": content}, "finish_reason": reason}
-    return {**data, "choices": [choice], "usage": usage, "error": error}
+    return {**data, "choices": [choice], "usage": _convert_usage(usage), "error": error}
+
+
+def _find_fault(data: Completion) -> Any:
+    """Return the error of an answer without choices that has no `error`; None for none."""
+    base = data.get("base_resp")  # MiniMax
+    if isinstance(base, dict) and base.get("status_code"):
+        return {"code": base["status_code"], "message": base.get("status_msg")}
+    errors = data.get("errors")  # Cloudflare
+    if data.get("success") is False and isinstance(errors, list) and errors:
+        return errors[0]
+    if data.get("object") == "error" and data.get("message"):  # SGLang
+        return {key: data.get(key) for key in ("message", "type", "code", "param")}
+    return None
+
+
+def _find_usage(choices: Sequence[Any]) -> Any:
+    """Return the token counts that stand in a choice, where Moonshot has them; None for none."""
+    return next((each.get("usage") for each in choices if isinstance(each, dict)), None)
+
+
+def _convert_usage(usage: Any) -> Any:
+    """Return token counts in the words of chat completions.
+
+    Anthropic counts what was read from a cache and written to one beside the input. DeepSeek and
+    Moonshot have no details.
+    """
+    if not isinstance(usage, dict):
+        return usage
+    counts = dict(usage)
+    read = usage.get("cache_read_input_tokens")
+    written = usage.get("cache_creation_input_tokens")
+    cached = {"cached_tokens": read, "cache_creation_tokens": written}
+    if "input_tokens" in usage:
+        extra = sum(each for each in (read, written) if type(each) is int)
+        prompt = usage["input_tokens"]
+        counts.setdefault("prompt_tokens", prompt + extra if type(prompt) is int else prompt)
+        counts.setdefault("completion_tokens", usage.get("output_tokens"))
+        for ours, theirs in (("prompt", "input"), ("completion", "output")):
+            counts.setdefault(f"{ours}_tokens_details", usage.get(f"{theirs}_tokens_details"))
+    if not counts.get("prompt_tokens_details"):
+        for key in ("prompt_cache_hit_tokens", "cached_tokens"):
+            cached["cached_tokens"] = cached["cached_tokens"] or usage.get(key)
+        counts["prompt_tokens_details"] = cached
+    return counts
+
+
+def name_reason(reason: Any) -> str:
+    """Return a reason to finish in the words of chat completions, where it means one of theirs."""
+    if not isinstance(reason, str):
+        return "unknown"
+    word = reason.lower()
+    if word in _FILTERS or word.startswith("content_filter"):
+        return "content_filter"
+    return word if word in BROKEN_OFF | CUT else reason
 
 
 def join_text(content: Any) -> str:
@@ -201,8 +267,10 @@ def find_error(data: Mapping[str, Any]) -> Any:
     if isinstance(error, dict):
         error = error if any(error.values()) else None
     reasons = (data.get("finish_reason"), data.get("native_finish_reason"))
-    if not error and any(isinstance(each, str) and each.lower() == "error" for each in reasons):
-        return {"message": "it ended with an error"}
+    broken = [each for each in reasons if isinstance(each, str) and each.lower() in BROKEN_OFF]
+    if not error and broken:
+        how = "an error" if broken[0].lower() == "error" else broken[0]
+        return {"message": f"it ended with {how}"}
     return error or None
 
 
@@ -217,21 +285,21 @@ def read_cost(usage: Any, headers: Mapping[str, str] | None = None) -> float | N
     counts = usage if isinstance(usage, dict) else {}
     cost = counts.get("cost")
     cost = cost.get("total_cost") if isinstance(cost, dict) else cost
-    usd = _read_dollars(cost)
-    usd = _read_dollars(counts.get("estimated_cost")) if usd is None else usd
+    usd = read_dollars(cost)
+    usd = read_dollars(counts.get("estimated_cost")) if usd is None else usd
     details = counts.get("cost_details")
     if usd is not None and counts.get("is_byok") and isinstance(details, dict):
-        usd += _read_dollars(details.get("upstream_inference_cost")) or 0.0
+        usd += read_dollars(details.get("upstream_inference_cost")) or 0.0
     if usd is None:
         named = {name.lower(): value for name, value in (headers or {}).items()}
-        usd = _read_dollars(named.get(COST_HEADER)) or None
+        usd = read_dollars(named.get(COST_HEADER)) or None
     return usd
 
 
-def _read_dollars(value: Any) -> float | None:
-    """Return an amount of dollars, None for anything else."""
+def read_dollars(value: Any) -> float | None:
+    """Return an amount of dollars, None for anything else, or for more than any call costs."""
     try:
         usd = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return usd if 0.0 <= usd < math.inf else None
+    return usd if 0.0 <= usd <= MOST_USD else None

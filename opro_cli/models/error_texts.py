@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import html
 import json
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-from opro_cli.models.accounts import OWN_SERVER_KEY, find_key_variable, redact
-from opro_cli.models.providers import find_provider, get_provider, suggest_model
+from opro_cli.models.accounts import OWN_SERVER_KEY, find_key_variable
+from opro_cli.models.providers import (
+    find_provider,
+    get_provider,
+    has_own_server,
+    parse_host,
+    suggest_model,
+)
+from opro_cli.models.redaction import redact
 
 LONGEST_WORDS = 300  # characters of a provider's own words in a message
+LONGEST_VERDICT = 1000  # characters of an error that says that an account is empty
 LONGEST_READ = 20_000  # characters of an error that are read; the rest never says more
 
-MESSAGE_KEYS = ("error", "message", "detail")
-CODE_KEYS = ("code", "type", "status", "reason")
+MESSAGE_KEYS = (
+    "error",
+    "message",
+    "detail",
+    "errors",
+    "base_resp",
+    "status_msg",
+    "error_msg",
+    "msg",
+)
+CODE_KEYS = ("code", "type", "status", "reason", "error_type", "error_code", "quotaId")
 PAGE = re.compile(r"<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
 TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 # no [^<>] here may become "." or cross a "<": a body of nothing but "<" must stay cheap to read
@@ -27,9 +41,12 @@ TAGS = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1[^<>]*>|<[^<>]*>", re.IGNOR
 
 
 def parse_json(text: str) -> Any:
-    """Decode JSON; None for anything else, and for data nested too deeply to decode."""
+    """Decode JSON; None for anything else, and for data nested too deeply to decode.
+
+    A byte order mark before it, which some gateways send, is none of it.
+    """
     try:
-        return json.loads(text)
+        return json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         return None
 
@@ -60,20 +77,23 @@ def read_refusal(body: str) -> RefusalText:
 def find_message(data: Any) -> str:
     """Find the message of {"error": {"message": …}}, {"error": …}, {"message": …}, {"detail": …}.
 
-    Gemini sends such an object in a list, and pydantic one for each fault. A message may be JSON
-    again (Ollama quotes llama.cpp), and OpenRouter's "Provider returned error" is followed by what
-    the provider said.
+    Gemini sends such an object in a list, pydantic one for each fault, and Cloudflare, MiniMax and
+    Qianfan have keys of their own. A message may be JSON again (Ollama quotes llama.cpp), and
+    OpenRouter's "Provider returned error" is followed by what the provider said.
     """
     raw = ""
     while not isinstance(data, str):
-        data = data[0] if isinstance(data, list) and data else data
+        if isinstance(data, list) and data:
+            data = data[0]
+            continue
         if not isinstance(data, dict):
             return ""
         if isinstance(data.get("msg"), str) and isinstance(data.get("loc"), list):
             return f"{'.'.join(map(str, data['loc']))}: {data['msg']}"  # pydantic's
         metadata = data.get("metadata")
         raw = str(metadata.get("raw") or "") if isinstance(metadata, dict) else raw
-        data = next((data[key] for key in MESSAGE_KEYS if data.get(key)), None)
+        said = (data[key] for key in MESSAGE_KEYS if data.get(key))
+        data = next((each for each in said if isinstance(each, str | list | dict)), None)
     inner = parse_json(data) if data.startswith("{") else None
     message = find_message(inner) or data
     return f"{message}: {find_message(parse_json(raw)) or raw}" if raw else message
@@ -138,8 +158,13 @@ TOO_LONG = re.compile(
     r"|too large for model with|maximum prompt length|current length is \d+ while"  # Mistral, xAI
     r"|input is too long|`inputs` tokens|maximum input length|range of input length"  # Bedrock, TGI
     r"|reduce the length of the"  # Groq, OpenAI
-    r"|context the overflows|context length of only"  # LM Studio
-    r"|too many tokens: |exceed the total tokens limit",  # Cohere, watsonx
+    r"|context the overflows|context length of only|n_keep"  # LM Studio
+    r"|context size has been exceeded"
+    r"|too many tokens: |exceed the total tokens limit"  # Cohere, watsonx
+    r"|`inputs` must have less than|(?:input|tokens) exceeds? maximum length"  # TGI, Bedrock
+    r"|prompt token count|max_prompt_tokens_exceeded"  # Copilot, Databricks
+    r"|exceeded model token limit|context window exceeds"  # Moonshot, MiniMax
+    r"|prompt too long|max context length|prompt exceeds max|maximum allowed token",  # Ollama, GLM
     re.IGNORECASE,
 )
 FILTERED = re.compile(
@@ -157,22 +182,37 @@ CONTEXT = re.compile(
 TOO_MANY_ASKED = re.compile(
     r"max_(?:completion_)?tokens\W.{0,200}(?:large|maximum|at most|range)", re.IGNORECASE
 )
-# OpenAI answers 429 to an empty account as well, and no waiting fills one
+# Said with 429 or even 500 as well, and no waiting fills an account
 EMPTY_ACCOUNT = re.compile(
-    r"insufficient_quota|exceeded your current quota|insufficient balance|credit balance is too",
+    r"insufficient[ _](?:\w+[ _])?(?:quota|balance|credits?|funds)|balance is insufficient"
+    r"|credit balance is too|exceeded[ _](?:your[ _])?current[ _]quota"
+    r"|billing[ _](?:not[ _]active|hard[ _]limit)"
+    r"|account\b.{0,80}\b(?:not active(?! yet)|suspended)"
+    r"|overdue (?:account|payment)|arrearage|in good standing"  # DashScope
+    r"|all available credits|have any credits|requires more credits|monthly included credits"  # xAI
+    r"|spending limit|key limit exceeded|specified api usage limits"  # OpenRouter, Anthropic
+    r"|budget has been exceeded|budget_exceeded|exceeded ?budget|crossed budget"  # LiteLLM's proxy
+    r"|余额不足|额度不足|额度已用尽|欠费",  # Zhipu, one-api
     re.IGNORECASE,
 )
+# What a refusal quotes: llama.cpp says "at pos 0:", Ollama "raw="
+QUOTED = re.compile(
+    r"(?<!\w)'[^']*'(?!\w)|\"[^\"]*\"|“[^”]*”|`[^`]*`|\bpos \d+: .*|\braw=.*", re.DOTALL
+)
+FIRST_WORDS = 30  # characters before the words that tell, where the whole refusal is about them
+# a limit that no backoff outlasts; it ends by itself, which an empty account does not
+LASTING = re.compile(
+    r"per[-_ ]?day\b|perday|byday\b|\bdaily\b|per 86400 ?s|\((?:tpd|rpd)\)"
+    r"|\b(?:hourly|session|weekly|monthly) (?:usage )?(?:limit|quota)",
+    re.IGNORECASE,
+)
+# said beside it where the limit of a minute is what was met: a free plan may name both
+OF_A_MINUTE = re.compile(r"per[-_ ]?(?:minute|second)|\((?:tpm|rpm)\)", re.IGNORECASE)
 # Gemini says "exceeded your current quota" to anyone who asks too often
 BUSY = re.compile(r"resource_exhausted", re.IGNORECASE)
 BAD_KEY = re.compile(
     r"api_key_invalid|api key not valid|(?:incorrect|invalid) api key", re.IGNORECASE
 )
-# for providers that send no header: Gemini, Groq ("1m26.4s"), Azure
-WAIT = re.compile(
-    r"(?:\"retryDelay\": *\"|(?:retry|try again) (?:in|after) )(?:(\d+)m)?(\d+(?:\.\d+)?) ?s",
-    re.IGNORECASE,
-)
-
 # templates of Gemma and Mistral, o1-mini, Bedrock's Titan, Gemma at Gemini's API
 NO_SYSTEM = re.compile(
     r"system (?:role|message|prompt|instruction)s?\b.{0,60}\bnot\b|roles must alternate"
@@ -186,8 +226,39 @@ USE_ANOTHER_POSITION = (
     "this model takes no system message: set task.instruction_position to another position, such "
     "as Q_begin (in task.prompt: make it a user message)"
 )
-NO_SUCH_MODEL = re.compile(r"\bmodel\b.{0,200}\bnot found|no models? loaded", re.IGNORECASE)
-LOADING = re.compile(r"loading model", re.IGNORECASE)  # llama.cpp
+NO_SUCH_MODEL = re.compile(
+    r"\bmodel\b.{0,200}\bnot found|no models? loaded|invalid model name|not a valid model id"
+    r"|model_not_found|no available channel for model|模型.{0,100}无可用渠道",  # new-api, one-api
+    re.IGNORECASE,
+)
+# LiteLLM's proxy, of a key that is good for others
+NOT_FOR_THIS_KEY = re.compile(r"not allowed to access model|key_model_access_denied", re.IGNORECASE)
+# OpenRouter, of a model that it has
+EXCLUDED = re.compile(r"no endpoints \w+ .{0,60}\b(?:policy|guardrail)", re.IGNORECASE)
+TAKES_LESS = re.compile(r"no endpoints \w+ .{0,40}requested parameters", re.IGNORECASE)
+LOADING = re.compile(r"loading model|currently loading", re.IGNORECASE)  # llama.cpp, Hugging Face
+# LM Studio says 400 where its model goes down, or makes room for another one
+LOST_MODEL = re.compile(
+    r"model (?:is |was |has )?(?:unloaded|crashed)|operation cancell?ed"
+    r"|runner process has terminated"  # Ollama
+    r"|could not load model|unable to start process|state is failed",  # LocalAI, llama-swap
+    re.IGNORECASE,
+)
+# Ollama says 500, and LM Studio that it has stopped loading
+NO_MEMORY = re.compile(
+    r"model requires more (?:\w+ )?memory|insufficient system resources"
+    r"|not enough resources to load",
+    re.IGNORECASE,
+)
+# Groq, of a text that is no JSON where `response_format` wants some: another try may bring it
+NO_JSON = re.compile(r"json_validate_failed", re.IGNORECASE)
+# Gemini, OpenAI
+WRONG_PLACE = re.compile(
+    r"location is not supported|unsupported_country|territory not", re.IGNORECASE
+)
+NOT_VERIFIED = re.compile(r"organization must be verified", re.IGNORECASE)  # OpenAI
+RATE_LIMIT = re.compile(r"rate[ _]?limit|too many requests", re.IGNORECASE)
+OVERLOADED = re.compile(r"overloaded|at capacity|capacity (?:temporarily )?exceeded", re.IGNORECASE)
 
 
 def classify(status: int | None, meaning: str = "", max_tokens: int | None = None) -> Verdict:
@@ -205,14 +276,35 @@ def classify(status: int | None, meaning: str = "", max_tokens: int | None = Non
     if status in REFUSES_A_TEXT and FILTERED.search(meaning):
         return "unanswerable"
     # A 2xx that brought no readable answer counts as an accident of the wire.
-    if status is None or status >= 500 or status < 300:
+    if status is None or status < 300:
         return "transient"
-    return "transient" if status in TRANSIENT_4XX and not is_account_empty(meaning) else "permanent"
+    if is_account_empty(status, meaning) or has_no_memory(meaning):
+        return "permanent"
+    if status >= 500:
+        return "transient"
+    if (status not in (401, 403) and LOST_MODEL.search(meaning)) or (
+        status == 400 and NO_JSON.search(meaning)
+    ):
+        return "transient"
+    return "transient" if status in TRANSIENT_4XX else "permanent"
+
+
+def infer_status(meaning: str) -> int | None:
+    """Return the status that an error sent with 200 should have had; None where no word tells."""
+    if TOO_LONG.search(meaning) or FILTERED.search(meaning):
+        return 400
+    if is_account_empty(None, meaning):
+        return 402
+    if BAD_KEY.search(meaning):
+        return 401
+    if RATE_LIMIT.search(meaning):
+        return 429
+    return 503 if OVERLOADED.search(meaning) else None
 
 
 def refuses_the_config(status: int, meaning: str) -> bool:
     """Whether a permanent refusal is about what is sent, rather than the key or the account."""
-    about_the_account = status in (401, 402, 403) or is_account_empty(meaning)
+    about_the_account = status in (401, 402, 403) or is_account_empty(status, meaning)
     return not about_the_account and not BAD_KEY.search(meaning)
 
 
@@ -226,74 +318,74 @@ def can_never_fit(meaning: str, max_tokens: int | None) -> bool:
     context = CONTEXT.search(meaning)
     if context is None or max_tokens is None:
         return False
-    return max_tokens >= int(context[1] or context[2])
+    return max_tokens >= float(context[1] or context[2])  # int() refuses thousands of digits
 
 
-def is_account_empty(meaning: str) -> bool:
-    """Whether an account has nothing left to spend."""
-    return bool(EMPTY_ACCOUNT.search(meaning)) and not BUSY.search(meaning)
+def is_account_empty(status: int | None, meaning: str) -> bool:
+    """Whether an account has nothing left to spend.
 
-
-def read_retry_after(
-    headers: Mapping[str, str] | None, now: datetime | None = None, body: str = ""
-) -> float | None:
-    """Return the seconds that a provider asks to wait, or None; never negative.
-
-    Reads `retry-after-ms` (OpenAI) and `retry-after` as seconds or as an HTTP date
-    (RFC 9110, section 10.2.3); without either, what the body says.
+    A refusal may quote the prompt or a reply, and these may be about money. So quotations are left
+    out. With 402 and 429, which are said of limits, the words may stand anywhere; with other
+    refusals near the beginning; with a failure of the server, or 200 (None), at the beginning.
     """
-    fields = {name.lower(): value.strip() for name, value in (headers or {}).items()}
-    milliseconds = parse_seconds(fields.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    value = fields.get("retry-after", "")
-    seconds = parse_seconds(value)
-    if seconds is not None:
-        return seconds
-    if not value:
-        wait = WAIT.search(body[:LONGEST_READ])
-        return 60.0 * int(wait[1] or 0) + float(wait[2]) if wait else None
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+    found = EMPTY_ACCOUNT.search(QUOTED.sub(" ", meaning[:LONGEST_VERDICT]))
+    if found is None or BUSY.search(meaning):
+        return False
+    if status in (402, 429):
+        return True
+    fails = status is None or status >= 500
+    return found.start() <= (FIRST_WORDS if fails else LONGEST_WORDS)
 
 
-def parse_seconds(value: str) -> float | None:
-    """Parse a number of seconds, None for anything but a finite number."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+def has_no_memory(meaning: str) -> bool:
+    """Whether a server says that its model needs more memory than there is."""
+    return bool(NO_MEMORY.search(QUOTED.sub(" ", meaning[:LONGEST_VERDICT])))
 
 
 def suggest_remedy(
     status: int, meaning: str, model_name: str, api_base: str | None, max_tokens: int | None = None
 ) -> str | None:
     """Say what to do about a refusal; None where the provider's words must do."""
-    hint = None
-    if status == 402 or is_account_empty(meaning):
-        hint = f"the account at {get_provider(model_name)} needs credit"
-    elif status in REFUSES_A_TEXT and FILTERED.search(meaning):
-        hint = "change the words of the prompt, or ask another model"
-    elif status in (401, 403) or (status == 400 and BAD_KEY.search(meaning)):
-        hint = suggest_key(model_name, api_base)
-    elif status == 404 or (status == 400 and NO_SUCH_MODEL.search(meaning)):
+    if status == 402 or is_account_empty(status, meaning):
+        return suggest_credit(model_name, api_base, meaning)
+    if status in REFUSES_A_TEXT and FILTERED.search(meaning):
+        return "change the words of the prompt, or ask another model"
+    hint = next((hint for words, hint in _REMEDIES.items() if words.search(meaning)), None)
+    if hint is None and (status in (401, 403) or (status == 400 and BAD_KEY.search(meaning))):
+        hint = suggest_key(model_name, api_base, meaning)
+    if hint is None and (status == 404 or NO_SUCH_MODEL.search(meaning)):
         hint = suggest_model(model_name, api_base)
-    elif status == 503 and LOADING.search(meaning):
-        hint = "wait until the server has loaded its model"
-    elif TOO_MANY_ASKED.search(meaning) or can_never_fit(meaning, max_tokens):
+    if hint is None and (TOO_MANY_ASKED.search(meaning) or can_never_fit(meaning, max_tokens)):
         hint = "lower max_tokens"
-    elif is_too_long(status, meaning):
+    if hint is None and is_too_long(status, meaning):
         hint = "shorten the prompt, lower max_tokens, or ask a model with a longer context"
     return hint
 
 
-def suggest_key(model_name: str, api_base: str | None) -> str:
-    """Say which variable must hold another key."""
+_REMEDIES = {
+    EXCLUDED: "change that setting of the account, or ask another model",
+    TAKES_LESS: "set temperature, seed or reasoning to null, or ask less of extra.body.provider",
+    WRONG_PLACE: "ask from a country where it is offered, or ask the model at another provider",
+    NOT_VERIFIED: "verify the organization, or ask another model",
+    NO_JSON: "does the prompt ask for JSON, and is max_tokens enough for it?",
+    LOADING: "wait until the server has loaded its model",
+    NO_MEMORY: "ask a smaller model, give it a shorter context, or free memory where it runs",
+    LOST_MODEL: "the server's log says why; a lower concurrency or a shorter context may help",
+}
+
+
+def suggest_credit(model_name: str, api_base: str | None, meaning: str) -> str:
+    """Say whose account has nothing left to spend."""
+    host = parse_host(api_base or "") if has_own_server(model_name, api_base) else ""
+    lower = ", or max_tokens to be lower" if "fewer max_tokens" in meaning else ""
+    where = host or get_provider(model_name)
+    return f"the account at {where} needs credit or a higher spending limit{lower}"
+
+
+def suggest_key(model_name: str, api_base: str | None, meaning: str = "") -> str:
+    """Say which variable must hold another key, or that this one may not ask the model."""
+    if NOT_FOR_THIS_KEY.search(meaning):
+        return f"{suggest_model(model_name, api_base)}, or use a key that may ask it"
     where = f" for {api_base}" if api_base else ""
     variable = find_key_variable(model_name, api_base)
     if variable is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,14 +80,28 @@ def read_memory(root: Path = Path("/")) -> Memory | None:
     except (OSError, KeyError, ValueError):
         try:
             total = available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, ValueError, OSError):  # Windows
-            return None
+        except (AttributeError, ValueError, OSError):
+            return _read_memory_of_windows()
     for limit in ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
             total = min(total, int((root / limit).read_text()))
         except (OSError, ValueError):  # no such group, or "max"
             continue
     return Memory(total, min(available, total))
+
+
+def _read_memory_of_windows() -> Memory | None:
+    if sys.platform == "win32":
+        import ctypes
+        import struct
+
+        # MEMORYSTATUSEX: its length and the load in percent, then seven counts of bytes.
+        layout = struct.Struct("=LL7Q")
+        status = ctypes.create_string_buffer(layout.pack(layout.size, *[0] * 8), layout.size)
+        if ctypes.windll.kernel32.GlobalMemoryStatusEx(status):
+            _, _, total, available, *_ = layout.unpack(status.raw)
+            return Memory(total, available)
+    return None
 
 
 def count_needed_tokens(prompt: int, model: ModelSettings) -> int:
@@ -174,7 +189,8 @@ def is_installed() -> bool:
 
 def inspect_files(models: Mapping[str, ModelSettings]) -> tuple[FileReport, ...]:
     """Look at the file of each gguf/ model, once; nothing is downloaded and nothing raised."""
-    served = {model.model: model for model in models.values() if is_gguf(model.model)}
+    by_limit = sorted(models.values(), key=lambda model: model.reply_limit)  # the longest counts
+    served = {model.model: model for model in by_limit if is_gguf(model.model)}
     return tuple(map(_inspect, served.values()))
 
 
@@ -264,6 +280,12 @@ def note_file(model: ModelSettings, header: Header) -> tuple[str, ...]:
         notes.append(
             f"{model.model}: its format {SLOW_FORMAT} is slow on CPUs, which read Q4_0 twice as "
             "fast: take a Q4_0 or Q4_K_M file of the same model, or set gguf.gpu_layers"
+        )
+    context = (model.gguf and model.gguf.context) or header.trained_context
+    if context and model.max_tokens and model.max_tokens >= context:
+        notes.append(
+            f"{model.model}: max_tokens {model.max_tokens:,} is more than its context has room "
+            f"for, {context:,} tokens for prompt and reply: longer replies are cut there"
         )
     if not header.has_chat_template:
         notes.append(

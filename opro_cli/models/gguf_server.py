@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from opro_cli.processes import take_pipe
+
 PROMPT_CACHE_MIB = 256
 """Of prompts that no slot has any more; left alone it grew to 4.5 GB for a model of 145 MB."""
 BATCH = 512
@@ -33,8 +35,7 @@ def main(serve: Callable[[Parameters], object] | None = None) -> None:
     Args:
         serve: Loads and serves; returns an object whose `listening_address` is the server's.
     """
-    pipe = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what llama.cpp prints is no message
+    pipe = os.fdopen(take_pipe(1), "w")  # what llama.cpp prints is no message
 
     def send(message: Mapping[str, Any]) -> None:
         pipe.write(json.dumps(message) + "\n")
@@ -43,7 +44,7 @@ def main(serve: Callable[[Parameters], object] | None = None) -> None:
     parameters = json.loads(sys.stdin.buffer.readline() or b"null")
     if parameters is None:
         return  # the parent has gone already
-    _end_with_parent()
+    _end_with_parent(take_pipe(0))
     send({"loading": parameters["path"]})
     try:
         server = (serve or serve_file)(parameters)
@@ -55,19 +56,19 @@ def main(serve: Callable[[Parameters], object] | None = None) -> None:
     threading.Event().wait()
 
 
-def _end_with_parent() -> None:
-    """End this process when stdin ends, also while llama.cpp loads and no thread of Python runs."""
+def _end_with_parent(stdin: int) -> None:
+    """End this process when its stdin ends, also while llama.cpp loads and Python stands still."""
     with suppress(ImportError, OSError, AttributeError):  # Windows: the thread alone
         import fcntl
 
         # A signal that nobody handles ends the process without a turn of the interpreter.
-        fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
-        if select.select([0], [], [], 0)[0]:
+        fcntl.fcntl(stdin, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(stdin, fcntl.F_SETFL, fcntl.fcntl(stdin, fcntl.F_GETFL) | os.O_ASYNC)
+        if select.select([stdin], [], [], 0)[0]:
             os._exit(0)  # it ended before that
 
     def wait() -> None:
-        while os.read(0, 4096):
+        while os.read(stdin, 4096):
             pass
         os._exit(0)
 

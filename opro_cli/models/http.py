@@ -16,7 +16,7 @@ import aiohttp
 import certifi
 
 from opro_cli.errors import ModelError
-from opro_cli.models import wire
+from opro_cli.models import call_errors
 from opro_cli.models.error_texts import make_one_line, parse_json
 from opro_cli.models.providers import is_loopback
 from opro_cli.models.wire import LONGEST_REFUSAL, Deadline, HttpAnswer, ModelCall
@@ -31,7 +31,7 @@ class HttpPost:
     """Connections to one address, as many as there are requests; must be made in an event loop.
 
     Follows no redirect, keeps no cookie, reads no ~/.netrc and repeats no request. Takes proxies
-    and certificates from the environment (HTTPS_PROXY, NO_PROXY, `wire.CERTIFICATES`).
+    and certificates from the environment (HTTPS_PROXY, NO_PROXY, `call_errors.CERTIFICATES`).
     """
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
@@ -90,9 +90,9 @@ async def read_body(response: aiohttp.ClientResponse, call: ModelCall, deadline:
                 break
     except (aiohttp.ClientError, OSError) as error:
         if not is_refusal:
-            raise wire.build_broken_off_error(call) from error
+            raise call_errors.build_broken_off_error(call) from error
     if len(body) > most and not is_refusal:
-        raise wire.build_too_large_error(call)
+        raise call_errors.build_too_large_error(call)
     return body[:most].decode("utf-8", "replace")
 
 
@@ -111,9 +111,9 @@ def explain_contact(causes: Sequence[BaseException], call: ModelCall) -> ModelEr
         call: That could not be made.
     """
     for cause in causes:
-        host = str(getattr(cause, "host", "") or wire.find_host(call))
+        host = str(getattr(cause, "host", "") or call_errors.find_host(call))
         if isinstance(cause, aiohttp.ClientConnectorDNSError | socket.gaierror):
-            return wire.build_unknown_host_error(call, host)
+            return call_errors.build_unknown_host_error(call, host)
         if isinstance(cause, aiohttp.ClientConnectorCertificateError):
             fault: BaseException = cause.certificate_error
         elif isinstance(cause, aiohttp.ClientConnectorSSLError):
@@ -121,35 +121,35 @@ def explain_contact(causes: Sequence[BaseException], call: ModelCall) -> ModelEr
         else:
             fault = cause
         if isinstance(fault, ssl.SSLCertVerificationError):
-            return wire.build_certificate_error(call, host, fault.verify_message)
+            return call_errors.build_certificate_error(call, host, fault.verify_message)
         if isinstance(fault, ssl.SSLError):
-            return wire.build_tls_error(call, host, fault.reason or str(fault))
+            return call_errors.build_tls_error(call, host, fault.reason or str(fault))
     return None
 
 
 def build_failure(error: Exception, call: ModelCall) -> ModelError:
     """Explain why no answer began."""
     if getattr(error, "errno", None) == errno.ECONNREFUSED:
-        return wire.build_connection_error(call)
+        return call_errors.build_connection_error(call)
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         words = make_one_line(f"the proxy cannot be reached: {error.os_error.strerror}")
-        refusal = wire.build_no_answer_error(words, call, "check HTTPS_PROXY")
+        refusal = call_errors.build_no_answer_error(words, call, "check HTTPS_PROXY")
         refusal.about = "address"
         return refusal
     if (refused := explain_contact((error,), call)) is not None:
         return refused
     if isinstance(error, aiohttp.ClientHttpProxyError):
         words = make_one_line(f"the proxy answered {error.status} {error.message}")
-        return wire.build_no_answer_error(
+        return call_errors.build_no_answer_error(
             words, call, "check HTTPS_PROXY", transient=error.status >= 500
         )
     reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
     words = make_one_line(str(reason))
     if isinstance(error, ValueError) and not isinstance(error, ssl.SSLError):
-        return wire.build_no_answer_error(
+        return call_errors.build_no_answer_error(
             words, call, "check api_base and the key", transient=False
         )
-    return wire.build_no_answer_error(words, call, maybe_billed=can_have_arrived(error))
+    return call_errors.build_no_answer_error(words, call, maybe_billed=can_have_arrived(error))
 
 
 def find_proxy(url: str) -> str | None:
@@ -170,7 +170,7 @@ def load_certificates(url: str) -> ssl.SSLContext | bool:
     """
     if not url.startswith("https"):
         return True
-    named = wire.list_authorities()
+    named = call_errors.list_authorities()
     if not named:
         return ssl.create_default_context(cafile=certifi.where())
     # OpenSSL reads those of its own by itself

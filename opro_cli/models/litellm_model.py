@@ -20,10 +20,21 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from opro_cli.core.task.example import LIMITS, REFUSAL, ChatReply, ChatRequest
+from opro_cli.core.task.example import CUT, LIMITS, REFUSAL, ChatReply, ChatRequest
 from opro_cli.errors import ModelError
-from opro_cli.models.accounts import CallPrices, choose_client_key, require_key
-from opro_cli.models.completions import find_error, read_completion, read_cost
+from opro_cli.models.accounts import choose_client_key, require_key
+from opro_cli.models.call_errors import (
+    build_error_in_answer,
+    build_no_choices_error,
+    list_authorities,
+)
+from opro_cli.models.completions import (
+    find_error,
+    name_reason,
+    read_completion,
+    read_cost,
+    read_dollars,
+)
 from opro_cli.models.litellm_transport import (
     BoundedCall,
     apply_bounds,
@@ -39,15 +50,9 @@ from opro_cli.models.openai_compatible import (
     read_usage,
 )
 from opro_cli.models.parameters import NO_EXTRAS, Extras, choose_limit
+from opro_cli.models.prices import CallPrices
 from opro_cli.models.providers import is_on_this_machine
-from opro_cli.models.wire import (
-    Deadline,
-    HttpAnswer,
-    ModelCall,
-    build_error_in_answer,
-    build_no_choices_error,
-    list_authorities,
-)
+from opro_cli.models.wire import Deadline, HttpAnswer, ModelCall
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches prices from the network
@@ -204,6 +209,18 @@ class LitellmModel:
             "num_retries": 0,
             "max_retries": 0,
         }
+        arguments |= self._build_optional(request)
+        if self._extras.headers:
+            arguments["extra_headers"] = self._extras.fill_headers()
+        if self._api_base is not None:
+            arguments["api_base"] = self._api_base
+        key = choose_client_key(self._name, self._api_base)
+        if key is not None:
+            arguments["api_key"] = key
+        return arguments
+
+    def _build_optional(self, request: ChatRequest) -> dict[str, Any]:
+        """Build the arguments that a request can do without, but for those left out of it."""
         given = {**self._extras.reasoning, **self._extras.body}
         limit = choose_limit(LIMITS[0], request.without)
         optional = {
@@ -215,7 +232,7 @@ class LitellmModel:
             "stop": list(request.stop) or None,
             **{name: value for name, value in given.items() if name in ARGUMENTS},
         }
-        arguments |= {
+        arguments: dict[str, Any] = {
             name: value
             for name, value in optional.items()
             if value is not None and name not in request.without
@@ -227,13 +244,6 @@ class LitellmModel:
         }
         if others:
             arguments["extra_body"] = others
-        if self._extras.headers:
-            arguments["extra_headers"] = self._extras.fill_headers()
-        if self._api_base is not None:
-            arguments["api_base"] = self._api_base
-        key = choose_client_key(self._name, self._api_base)
-        if key is not None:
-            arguments["api_key"] = key
         return arguments
 
     @staticmethod
@@ -247,11 +257,12 @@ class LitellmModel:
         """Return the US dollars of one call as `CallPrices` does; `counted`: tokens were sent.
 
         litellm's 0 counts as unknown: it prices models at 0 that are anything but free
-        (huggingface/, bedrock/).
+        (huggingface/, bedrock/). What a gateway says in a header is there as it was sent.
         """
         if is_on_this_machine(self._name, self._api_base):
             return 0.0
-        return (response._hidden_params.get("response_cost") or None) if counted else None
+        cost = response._hidden_params.get("response_cost") if counted else None
+        return read_dollars(cost) or None
 
 
 def _read_sent(answer: HttpAnswer) -> dict[str, Any]:
@@ -271,11 +282,12 @@ def _list_choices(response: Any, sent: Mapping[str, Any]) -> list[dict[str, Any]
         message = as_sent.get("message")
         message = message if isinstance(message, dict) else {}
         kept = {key: message[key] for key in ("refusal", *THOUGHTS_ELSEWHERE) if key in message}
-        declines = as_sent.get("finish_reason") == REFUSAL
+        as_named = name_reason(as_sent.get("finish_reason"))
+        is_known = as_named in {*CUT, REFUSAL, "content_filter"}
         choices.append(
             {
                 "error": find_error(as_sent),
-                "finish_reason": REFUSAL if declines else own.finish_reason,
+                "finish_reason": as_named if is_known else own.finish_reason,
                 "message": {
                     **kept,
                     "content": own.message.content,

@@ -14,7 +14,7 @@ from typing import Any, cast
 import httpx
 
 from opro_cli.errors import ModelError
-from opro_cli.models import wire
+from opro_cli.models import call_errors
 from opro_cli.models.completions import find_error, read_completion
 from opro_cli.models.error_texts import PAGE, classify, read_refusal, shorten, suggest_remedy
 from opro_cli.models.http import can_have_arrived, explain_contact
@@ -159,21 +159,22 @@ def build_refusal(error: Exception, bounded: BoundedCall) -> ModelError:
     """Explain why a model did not answer, what to do about it, and whether to ask again."""
     causes, call = tuple(walk_causes(error)), bounded.call
     if any(isinstance(cause, AnswerTooLargeError) for cause in causes):
-        refusal = wire.build_too_large_error(call)
+        refusal = call_errors.build_too_large_error(call)
+    elif bounded.is_answered and (fault := _find_fault(bounded.answer)) is not None:
+        # before the status and the words that litellm makes up for it
+        refusal = call_errors.build_error_in_answer(fault, bounded.answer, call)
     elif (answer := find_answer(causes)) is not None:
-        refusal = wire.build_status_error(answer, call)
+        refusal = call_errors.build_status_error(answer, call)
     elif any(map(is_timeout, causes)):
-        refusal = wire.build_timeout_error(call)
+        refusal = call_errors.build_timeout_error(call)
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        refusal = wire.build_connection_error(call)
+        refusal = call_errors.build_connection_error(call)
     elif (refused := explain_contact(causes, call)) is not None:
         refusal = refused
     elif any(isinstance(cause, httpx.ReadError) for cause in causes):
-        refusal = wire.build_broken_off_error(call)
-    elif bounded.is_answered and (fault := _find_fault(bounded.answer)) is not None:
-        refusal = wire.build_error_in_answer(fault, bounded.answer, call)
+        refusal = call_errors.build_broken_off_error(call)
     elif (text := find_unreadable_text(causes)) is not None:
-        refusal = wire.build_unreadable_error(text, call)
+        refusal = call_errors.build_unreadable_error(text, call)
     else:
         refusal = build_unsent_error(error, causes, bounded)
     return refusal
@@ -194,14 +195,16 @@ def build_unsent_error(
     status = getattr(error, "status_code", None)
     code = status if isinstance(status, int) else None  # litellm takes it from a body as it is
     lacks_a_package = any(isinstance(cause, ImportError) for cause in causes)
-    failure = wire.build_no_answer_error(
+    failure = call_errors.build_no_answer_error(
         refusal.words,
         call,
         None if code is None else suggest_remedy(code, refusal.meaning, call.name, call.api_base),
         transient=classify(code, refusal.meaning) == "transient" and not lacks_a_package,
         maybe_billed=bounded.is_answered or any(map(can_have_arrived, causes)),
     )
-    return wire.name_refused(failure, code or 0, "", refusal.meaning, call)  # litellm knows some
+    return call_errors.name_refused(
+        failure, code or 0, "", refusal.meaning, call
+    )  # litellm knows some
 
 
 def walk_causes(error: BaseException) -> Iterator[BaseException]:
@@ -221,7 +224,7 @@ def find_answer(causes: tuple[BaseException, ...]) -> HttpAnswer | None:
             )
     error = causes[0]
     code, headers = (getattr(error, x, None) for x in ("status_code", "litellm_response_headers"))
-    if code is None or headers is None or code < 300:
+    if not isinstance(code, int) or headers is None or code < 300:
         return None
     return HttpAnswer(code, headers, extract_words(error, causes))
 

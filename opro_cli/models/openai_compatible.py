@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from opro_cli.core.task.example import (
     LIMITS,
     REFUSAL,
+    THOUGHTS_ONLY,
     ChatReply,
     ChatRequest,
     Choice,
@@ -25,20 +26,14 @@ from opro_cli.core.task.example import (
 )
 from opro_cli.core.text import replace_unsendable
 from opro_cli.errors import ModelError
-from opro_cli.models import wire
-from opro_cli.models.accounts import (
-    CallPrices,
-    Usage,
-    choose_client_key,
-    find_key_variable,
-    find_listing,
-    require_key,
-)
+from opro_cli.models import call_errors
+from opro_cli.models.accounts import choose_client_key, find_key_variable, require_key
 from opro_cli.models.completions import (
     calls_tool,
     find_error,
     find_refusal,
     join_text,
+    name_reason,
     read_completion,
     read_cost,
 )
@@ -49,6 +44,7 @@ from opro_cli.models.parameters import (
     Extras,
     choose_limit,
 )
+from opro_cli.models.prices import CallPrices, Usage, find_listing
 from opro_cli.models.providers import (
     find_base,
     find_provider,
@@ -144,7 +140,7 @@ class OpenAICompatibleModel:
             async with Deadline(self._timeout) as deadline:
                 answer = await http.post(encode_body(body, request), call, deadline)
         except TimeoutError as error:
-            raise wire.build_timeout_error(call) from error
+            raise call_errors.build_timeout_error(call) from error
         self._is_llama_cpp = self._is_llama_cpp or _is_from_llama_cpp(answer)
         reply = read_reply(answer, call, self._prices)
         return cut_unsent_stop(reply, request)
@@ -265,18 +261,18 @@ MOST_TOKENS = 10**8
 def read_reply(answer: HttpAnswer, call: ModelCall, prices: CallPrices) -> ChatReply:
     """Read a chat completion; raises ModelError for any other answer."""
     if answer.status >= 300:
-        raise wire.build_refusal(answer, call)
+        raise call_errors.build_refusal(answer, call)
     data = read_completion(answer.body)
     if isinstance(data, dict) and (error := find_error(data)):
-        raise wire.build_error_in_answer(error, answer, call)
+        raise call_errors.build_error_in_answer(error, answer, call)
     choices: Any = data.get("choices") if isinstance(data, dict) else None
     if choices == []:
-        raise wire.build_no_choices_error(call)
+        raise call_errors.build_no_choices_error(call)
     try:
         first, *more = read_choices(choices, answer, call)
     # ValueError: {} or ""; RecursionError: blocks within blocks, hundreds deep
     except (TypeError, KeyError, AttributeError, ValueError, RecursionError):
-        raise wire.build_unreadable_error(answer.body, call) from None
+        raise call_errors.build_unreadable_error(answer.body, call) from None
     usage, tier = read_usage(data.get("usage")), data.get("service_tier")
     listed = prices.compute_usd(usage, tier if isinstance(tier, str) else "")
     # a gateway knows what it charges; its 0 is no price where there is a list price
@@ -296,7 +292,7 @@ def read_choices(
     errors = [find_error(choice) for choice in choices]
     whole = [choice for choice, error in zip(choices, errors, strict=True) if error is None]
     if errors and not whole:
-        raise wire.build_error_in_answer(errors[0], answer, call, begun=True)
+        raise call_errors.build_error_in_answer(errors[0], answer, call, begun=True)
     return list(map(read_choice, whole))
 
 
@@ -316,15 +312,26 @@ def read_choice(choice: dict[str, Any]) -> Choice:
     Raises:
         TypeError, KeyError, AttributeError: When it is not in OpenAI's format.
     """
-    is_text = "text" in choice and "message" not in choice  # continued, not a chat's
-    message = {"content": choice["text"]} if is_text else choice["message"]
-    text, finish_reason = read_text(message), choice.get("finish_reason")
-    reason = finish_reason if isinstance(finish_reason, str) else "unknown"
+    reason = name_reason(choice.get("finish_reason"))
+    if "message" not in choice and ("text" in choice or reason != "unknown"):
+        # a text that was continued; or Gemini's, which leaves out a message without one
+        message = {"content": choice.get("text")}
+    else:
+        message = choice["message"]
+    text = read_text(message)
     if refusal := find_refusal(message):
         text, reason = text or refusal, REFUSAL
     elif not text.strip() and calls_tool(message):
         reason = "tool_calls"
+    elif not text.strip() and reason in ("stop", "unknown") and has_thoughts(message):
+        reason = THOUGHTS_ONLY
     return Choice(replace_unsendable(text), reason)
+
+
+def has_thoughts(message: dict[str, Any]) -> bool:
+    """Return whether a message has thoughts beside its text."""
+    fields = (message.get(name) for name in THOUGHTS_ELSEWHERE)
+    return any(isinstance(each, str) and bool(each.strip()) for each in fields)
 
 
 def read_text(message: dict[str, Any]) -> str:
@@ -339,6 +346,9 @@ def read_text(message: dict[str, Any]) -> str:
 def read_usage(usage: Any) -> Usage | None:
     """Read the token counts of an answer, None where they are missing or make no sense."""
     prompt, completion = read_count(usage, "prompt_tokens"), read_count(usage, "completion_tokens")
+    total = read_count(usage, "total_tokens")
+    if completion is None and prompt and total is not None and total >= prompt:
+        completion = total - prompt  # Gemini's, where all of it was thoughts
     if not prompt or completion is None:
         return None
     details = usage.get("prompt_tokens_details")
@@ -366,4 +376,6 @@ def read_reasoning(usage: Any, prompt: int, completion: int) -> tuple[int, int |
 def read_count(counts: Any, key: str) -> int | None:
     """Return a number of tokens, None for anything else, or for more than any model can take."""
     value = counts.get(key) if isinstance(counts, dict) else None
+    if type(value) is float and value.is_integer():
+        value = int(value)
     return value if type(value) is int and 0 <= value <= MOST_TOKENS else None

@@ -18,20 +18,24 @@ from opro_cli.core.settings.models import ModelSettings, ReasoningSettings
 from opro_cli.core.settings.readers import find_variable
 from opro_cli.core.task.example import LIMITS
 from opro_cli.errors import ModelError
-from opro_cli.models.accounts import guard_headers
 from opro_cli.models.error_texts import FILTERED, TOO_LONG, TOO_MANY_ASKED, parse_json
 from opro_cli.models.providers import find_base, get_provider, parse_host
+from opro_cli.models.redaction import guard_headers
+from opro_cli.shell import describe_setting
 
 NEEDED = frozenset({"model", "messages", "prompt"})
 """Parameters without which there is no request."""
 
 _LIMIT = ("max_output_tokens", "max_new_tokens", "num_predict", "maxOutputTokens", "maxTokens")
-_THOUGHTS = ("thinking", "thinkingConfig", "thinking_config", "thinking_budget", "budget_tokens")
+_THOUGHTS = (
+    *("thinking", "thinkingConfig", "thinking_config", "thinking_budget", "budget_tokens"),
+    "thinking budget",
+)
 ALIASES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(LIMITS, _LIMIT),
     "top_p": ("topP",),
     "seed": ("random_seed", "randomSeed"),
-    "n": ("candidateCount", "candidate_count", "num_generations", "best_of"),
+    "n": ("candidateCount", "candidate_count", "num_generations", "best_of", "multiple candidates"),
     "stop": ("stop_sequences", "stopSequences"),
     "reasoning_effort": ("reasoning", "effort", "think", *_THOUGHTS),
     "reasoning": ("reasoning_effort", "effort", *_THOUGHTS),
@@ -50,8 +54,8 @@ _LISTS_OTHERS = re.compile(
 )
 _UNKNOWN = re.compile(
     r"unsupported|not (?:\w+ )?support|n.t support|unknown|unrecogni[sz]ed|unexpected|\bextra|"
-    r"not (?:\w+ )?(?:permitted|allowed|accepted|available|recogni[sz]ed)|deprecated|removed|"
-    r"instead|no such|not a (?:valid|known)|cannot find field|"
+    r"not (?:\w+ )?(?:permitted|allowed|accepted|available|enabled|recogni[sz]ed)|"
+    r"deprecated|removed|instead|no such|not a (?:valid|known)|cannot find field|"
     r"nicht (?:unterst|erlaubt|zul|bekannt)|unbekannt|non (?:pris|support|autoris|reconnu)|inconnu|"
     r"no (?:se )?(?:admite|permit|soport|reconoc|compatible)|desconocid|不支持|不允许|未知|"
     r"не поддерж|неизвестн|サポート|지원",
@@ -60,11 +64,13 @@ _UNKNOWN = re.compile(
 """Words by which a server says that it does not take something at all."""
 _WRONG = re.compile(
     r"cannot|can.t|can not|invalid|\bonly\b|\bmust\b|range|between|forbidden|incompatible|should|"
-    r"not (?:be |a )?(?:valid|set|used|specified)|ung.ltig|darf|invalide|inv[aá]lid|无效|必须|只能|"
-    r"недопустим|должн",
+    r"not (?:be |a )?(?:valid|set|used|specified|greater|less)|ung.ltig|darf|invalide|inv[aá]lid|"
+    r"无效|必须|只能|недопустим|должн",
     re.IGNORECASE,
 )
 """Words by which it says that it does not take this value, or not beside another."""
+_HAS_TO_BE = re.compile(r"\b(?:has to|must) be\b", re.IGNORECASE)
+"""The plainest of them, as transformers says it through a server that answers 500."""
 _NAMING = (
     r"(?:param\w*|field|argument|option|property|key|keyword|feld|параметр\w*|参数|パラメータ)"
 )
@@ -89,7 +95,9 @@ def find_refused(status: int, body: str, meaning: str, sent: Mapping[str, Any]) 
     if status < 500 and is_refusal | bool(_WRONG.search(text)) | bool(named):
         found = [each for each in _list_named(named, text, sent) if _may_be(each, meaning, text)]
     else:  # a fault of the server's own, unless it says otherwise with some care
-        found = [each for each in _list_quoted(text, sent) if is_refusal]
+        is_refusal = is_refusal or bool(_HAS_TO_BE.search(text))
+        quoted = _list_quoted(text, sent) if is_refusal else []
+        found = [each for each in quoted if _may_be(each, meaning, text)]
     if {"temperature", "top_p"} <= set(found) and not named:
         # One of the two has to go: at temperature 1 nothing is lost with it.
         return "temperature" if sent["temperature"] == 1 else "top_p"
@@ -129,6 +137,10 @@ def _write_bare(word: str) -> str:
     return rf"\b{_NAMING}\W{{1,3}}{word}\b|\b{word}\s*(?:[=>]|must\b|is\b|should\b)"
 
 
+_SHORT = 5
+"""Letters of a parameter's name that is a word of its own: seed, stop, think."""
+
+
 def _list_found(text: str, sent: Mapping[str, Any], write: Callable[[str], str]) -> list[str]:
     """List the parameters that a text names, the first one first.
 
@@ -139,7 +151,11 @@ def _list_found(text: str, sent: Mapping[str, Any], write: Callable[[str], str])
     """
     first_at: dict[str, int] = {}
     for name in sent:
-        found = (re.search(write(re.escape(word)), text) for word in _spell(name))
+        found = (
+            # "Seed funding" at the beginning of a sentence is no parameter.
+            re.search(write(re.escape(word)), text, re.IGNORECASE if len(word) > _SHORT else 0)
+            for word in _spell(name)
+        )
         starts = [match.start() for match in found if match]
         if starts:
             first_at[name] = min(starts)
@@ -211,7 +227,7 @@ class Extras:
             variable = find_variable(text)
             value = os.environ.get(variable, "").strip()
             if not value:
-                hint = f"export {variable}=…"
+                hint = describe_setting(variable)
                 raise ModelError(
                     f"the header {name} needs {variable}, which is not set", hint, transient=False
                 )

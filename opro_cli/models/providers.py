@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
+
+from opro_cli import shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ PROVIDERS = (
         port=11434,
         start="start it with `ollama serve`",
         get="`ollama pull {model}`",
-        lengthen="`OLLAMA_CONTEXT_LENGTH={tokens} ollama serve`",
+        lengthen="set OLLAMA_CONTEXT_LENGTH={tokens} for `ollama serve`",
         dialect="ollama",
     ),
     Provider(
@@ -315,4 +316,4 @@ def suggest_context(name: str, server: Provider | None, tokens: int) -> str:
 
 def _fill(command: str, name: str, tokens: int = 0) -> str:
     """Fill a model and its context length into a command; the model is quoted for the shell."""
-    return command.format(model=shlex.quote(strip_provider(name)), tokens=tokens)
+    return command.format(model=shell.quote(strip_provider(name)), tokens=tokens)

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.core.settings.models import ModelSettings
 from opro_cli.errors import ModelError
-from opro_cli.models import wire
-from opro_cli.models.accounts import redact
+from opro_cli.models import call_errors
 from opro_cli.models.error_texts import make_one_line, parse_json, shorten
 from opro_cli.models.openai_compatible import build_headers, build_url, read_count
 from opro_cli.models.providers import (
@@ -25,6 +24,7 @@ from opro_cli.models.providers import (
     strip_provider,
     suggest_context,
 )
+from opro_cli.models.redaction import redact
 from opro_cli.models.wire import HttpAnswer, ModelCall
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def require_listener(settings: ModelSettings, address: str) -> None:
     try:
         socket.create_connection((parts.hostname or "", port), PATIENCE_S).close()
     except ConnectionRefusedError:
-        raise wire.build_connection_error(_build_call(settings)) from None
+        raise call_errors.build_connection_error(_build_call(settings)) from None
     except OSError:
         pass  # the first call reports any other trouble
 
@@ -112,7 +112,7 @@ async def inspect_server(settings: ModelSettings) -> Server:
             return await _inspect(http, base, server, implied, call)
     except TimeoutError:
         hint = "is it busy, or is that another program?"
-        refusal = wire.build_timeout_error(call, hint)
+        refusal = call_errors.build_timeout_error(call, hint)
     except ModelError as error:
         refusal = error
     kind = implied.kind if implied else None
@@ -128,17 +128,17 @@ async def _inspect(
     if answer.status in (404, 405):
         if implied is None and "/v1" in base:  # a gateway may have no list
             return server
-        raise wire.build_missing_list_error(call, redact(url))
+        raise call_errors.build_missing_list_error(call, redact(url))
     rows = read_models(answer, call)
     owners = {row.owner: row for row in LOCAL_SERVERS.values() if row.owner}
     named = (row["owned_by"] for row in rows if isinstance(row.get("owned_by"), str))
     kind = next((owners[owner] for owner in named if owner in owners), implied)
     row = find_row(strip_provider(server.model), rows, kind)
     if row is None and kind is not None:
-        raise wire.build_missing_model_error(call, kind, [row["id"] for row in rows])
+        raise call_errors.build_missing_model_error(call, kind, [row["id"] for row in rows])
     names = [row["id"] for row in rows]
     if row is None and names and not any("*" in name for name in names):
-        server = replace(server, others=wire.describe_models(call.name, names))
+        server = replace(server, others=call_errors.describe_models(call.name, names))
     if row is not None:
         root = url.removesuffix("/models").removesuffix("/v1")
         context, at_once = await _find_limits(http, root, row, kind, call)
@@ -150,15 +150,15 @@ async def _inspect(
 def read_models(answer: HttpAnswer, call: ModelCall) -> list[dict[str, Any]]:
     """Read the rows of {"object": "list", "data": [{"id": …}]}; raises ModelError without them."""
     if answer.status >= 300:
-        raise wire.build_refusal(answer, call)
+        raise call_errors.build_refusal(answer, call)
     data = parse_json(answer.body)
     if isinstance(data, dict) and data.get("error") and "data" not in data:
-        raise wire.build_error_in_answer(data["error"], answer, call)
+        raise call_errors.build_error_in_answer(data["error"], answer, call)
     rows = data.get("data") if isinstance(data, dict) else None
     if rows is None and isinstance(data, dict) and data.get("object") == "list":
         return []  # Ollama without a model says null
     if not isinstance(rows, list):
-        raise wire.build_unreadable_error(answer.body, call)
+        raise call_errors.build_unreadable_error(answer.body, call)
     return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
 
 
@@ -193,7 +193,7 @@ async def _find_limits(
         except (ModelError, TimeoutError):  # older ones answer between two batches
             return None, None
         if answer.status in (401, 403, 503):  # the list needs no key, and is there while it loads
-            raise wire.build_refusal(answer, call)
+            raise call_errors.build_refusal(answer, call)
         props = parse_json(answer.body)
         settings = props.get("default_generation_settings") if isinstance(props, dict) else None
         return read_count(settings, "n_ctx") or None, read_count(props, "total_slots") or None

@@ -11,7 +11,9 @@ from typing import Any
 
 from opro_cli.core.scale import Scale
 from opro_cli.core.settings import schema
-from opro_cli.core.settings.settings import PROBLEM, SearchSettings, Settings, TaskSettings
+from opro_cli.core.settings.search import PROBLEM, SearchSettings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.task.example import Evaluation, Example, Split
 from opro_cli.core.task.problem import Instance, RecordedProblem, decode_problem
 from opro_cli.core.task.prompt import Content

@@ -24,6 +24,10 @@ _JOINED = re.compile(rf"[^\W_{SPACELESS}]")
 _PICTURES = re.compile(r"[\s\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+\Z")
 _WHOLE = re.compile(r"([+-]?\d{1,30})\.0+\.?")
 """A whole number as tables of floats have it: 1.0 is the label 1."""
+_TITLE = re.compile(
+    r"\A[\W_]{0,3}(?:mrs?|dr|doctor|prof|professor|sir|herr|frau|monsieur|madame|señora?)\.?\s"
+    r"(?=\S)"
+)
 _ARTICLE = re.compile(r"(?:the|an?)\s(?=\S)")
 
 
@@ -70,6 +74,17 @@ def is_surname_of(answer: str, target: str, question: str) -> bool:
         and all(name[:1].isupper() for name in names)
         and bool(_WHO.search(question))
         and is_same_text(answer, names[-1])
+    )
+
+
+def is_titled(answer: str, target: str) -> bool:
+    """Return whether one of two texts is the other with a title: "Dr. Ann Lee" and "Ann Lee"."""
+    given, wanted = (normalize_text(text) for text in (answer, target))
+    return any(
+        _TITLE.match(titled) is not None
+        and len(plain.split()) > 1  # "Mr. Bean" is no bean
+        and is_same_text(_TITLE.sub("", titled), plain)
+        for titled, plain in ((given, wanted), (wanted, given))
     )
 
 

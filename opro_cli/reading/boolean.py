@@ -76,6 +76,24 @@ _EXPRESSION = re.compile(
     r"(?:(?:not|\()\s?){0,6}(?:true|false))+(?![\w'’])",
     re.IGNORECASE,
 )
+# "False is false and True is true": parts of an expression, and no value of the whole.
+_TERMS = r"(?:(?:not|true|false|and|or|[()])[\s,]{0,3}){1,20}"
+_PARTS = re.compile(
+    rf"\W{{0,4}}{_TERMS}is:?\s(?:true|false)(?:,?\s(?:and|but|or)\s{_TERMS}is:?\s(?:true|false))+\W*",
+    re.IGNORECASE,
+)
+# "A typical person would answer "No" to the question whether": no more is needed.
+_ANSWERED = re.compile(
+    r"(?<![^\W_])(?:answers?|answered|says?|said)\s(?:with\s)?[\"“'*]{1,3}(\w{2,7})[.,]?[\"”'*]{1,3}",
+    re.IGNORECASE,
+)
+# "Yes, I'd be happy to help you with that." is said to the request.
+_OBLIGING = re.compile(
+    r"yes,?\s(?:of\scourse,?\s)?i(?:['’]d|['’]ll|\swould|\scan|\swill|['’]m|\sam)\s"
+    r"(?:certainly\s|definitely\s|gladly\s)?(?:(?:be\s)?(?:happy|glad)\sto\s|able\sto\s)?"
+    r"(?:help|assist)\s(?:you(?![^\W_])|with\s(?:that|this|your)(?![^\W_]))",
+    re.IGNORECASE,
+)
 _POSITIVE = build_word_pattern("yes", "true", "valid", informal=True)
 _NEGATIVE = (
     r"(?:absolutely|certainly|definitely|of\scourse)\snot|not\sat\sall|by\sno\smeans|아니다"
@@ -106,28 +124,30 @@ class _Verdict:
     end: int
 
 
-def _find_verdicts(text: str, family: Family) -> list[_Verdict]:
-    """Return the words of `family` that `text` asserts, negated ones as their opposite.
+def _find_verdict(text: str, family: Family, *, last: bool = False) -> _Verdict | None:
+    """Return the first or last word of `family` that `text` asserts, negated as its opposite.
 
-    Omits words that are only weighed, and pairs ("valid or invalid").
+    Omits words that are only weighed, pairs ("valid or invalid"), and parts of an expression.
     """
+    if _PARTS.fullmatch(text):
+        return None
     pairs = [pair.span() for pair in _PAIRS[family].finditer(text)]
     expressions = [found.span() for found in _EXPRESSION.finditer(text)]
-    verdicts: list[_Verdict] = []
-    for match in _WORDS[family].finditer(text):
+    words = list(_WORDS[family].finditer(text))
+    for match in reversed(words) if last else words:
         start, end = match.span()
         if any(left <= start < right for left, right in pairs):
             continue
         if any(left <= start < right for left, right in expressions) or _SUBJECT.match(text, end):
             continue
         before = text[max(0, start - 200) : start]
-        if _WEIGHED.search(before):
+        if _WEIGHED.search(before) or _OBLIGING.match(text, start):
             continue
         negative = match[0].lower() == family[1]
         if _NEGATED.search(before[-60:]):
             negative = not negative
-        verdicts.append(_Verdict(family[negative], start, end))
-    return verdicts
+        return _Verdict(family[negative], start, end)
+    return None
 
 
 def _has_both_words(text: str, family: Family) -> bool:
@@ -145,7 +165,7 @@ def _read_both(text: str, family: Family) -> Word:
     if len(words) < len(family) or prose.has_retraction(text):
         return None
     concluding = filter(prose.has_conclusion, reversed(prose.split_text(text)))
-    found = (_read_assertion(each, family, -1) for each in concluding)
+    found = (_read_assertion(each, family, last=True) for each in concluding)
     return next(filter(None, found), UNDECIDED)
 
 
@@ -333,7 +353,7 @@ def _read_mark(mark: Mark, family: Family, conclude: Callable[[str], Word]) -> W
     line = prose.drop_denied(mark.line)
     if _has_both_words(line, family):
         return UNDECIDED
-    word = _read_assertion(line, family, 0) or _read_foreign(line, family)
+    word = _read_assertion(line, family) or _read_foreign(line, family)
     word = word or _read_bit(line, family)
     if word is None and mark.form == "label" and mark.rest != mark.line:
         return conclude(mark.rest)
@@ -361,16 +381,19 @@ def _read_conclusion(text: str, family: Family, asked: tuple[str, str], *, cut: 
         word = _read_statement(sentences[0], family, asked)
     elif word is None:
         word = _restate(prose.drop_unfinished(sentences[0]), family, asked)
+        answered = _ANSWERED.search(sentences[0])
+        word = word or (answered and _read_beginning(f"{answered[1]}.", family))
     return word
 
 
 def _read_beginning(sentence: str, family: Family) -> str | None:
     """Return the word that `sentence` begins with, set off from the rest: "No, they cannot."."""
     for words in _EQUIVALENTS[family]:
-        for verdict in _find_verdicts(sentence, words)[:1]:
-            leads = _LED_BY.fullmatch(sentence, 0, verdict.start)
-            if leads and _STOPPED.match(sentence, verdict.end):
-                return family[verdict.word == words[1]]
+        if (verdict := _find_verdict(sentence, words)) is None:
+            continue
+        leads = _LED_BY.fullmatch(sentence, 0, verdict.start)
+        if leads and _STOPPED.match(sentence, verdict.end):
+            return family[verdict.word == words[1]]
     return _read_foreign(sentence, family)
 
 
@@ -382,7 +405,7 @@ def _read_end(sentences: list[str], family: Family, asked: tuple[str, str]) -> W
         if declines or _has_both_words(sentence, family):
             return UNDECIDED
         asks = sentence.endswith("?")
-        word = None if asks else _read_assertion(sentence, family, -1)
+        word = None if asks else _read_assertion(sentence, family, last=True)
         word = word or _read_foreign(sentence, family)
         if word is None and (index == 0 or prose.has_conclusion(sentence)):
             word = _read_statement(sentence, family, asked)
@@ -407,9 +430,9 @@ def _restate(sentence: str, family: Family, asked: tuple[str, str]) -> str | Non
     return None if affirmed is None else family[not affirmed]
 
 
-def _read_assertion(text: str, family: Family, index: int) -> str | None:
-    """Return the word at `index` among those of `family` in `text`, else of an equivalent one."""
+def _read_assertion(text: str, family: Family, *, last: bool = False) -> str | None:
+    """Return the first or last word of `family` in `text`, else of an equivalent one."""
     for words in _EQUIVALENTS[family]:
-        if verdicts := _find_verdicts(text, words):
-            return family[verdicts[index].word == words[1]]
+        if verdict := _find_verdict(text, words, last=last):
+            return family[verdict.word == words[1]]
     return None

@@ -40,8 +40,10 @@ _DISAPPROVAL = re.compile(
     r"(?<![^\W_])(?:no|not|incorrect|wrong|false|but|neither)(?![^\W_])|n['’]t(?![^\W_])|[✗✘❌]",
     re.IGNORECASE,
 )
-_LETTERED = re.compile(r"(?<![^\W_])\(?(?P<letter>[A-Z])\)[ \t]*(?P<text>[^\n]{0,200})")
+_LETTERED = re.compile(r"(?<![^\W_])\(?(?P<letter>[A-Z])[).:][ \t]*(?P<text>[^\n]{0,200})")
 _SEVERAL = re.compile(r"\W*[A-Z](?:[\s,()*]+[A-Z](?![^\W_]))+\W*")
+BEGUN_WORDS = 2
+"""Words of the shortest beginning of an option that tells it from the others."""
 MIN_PREFIX = 3
 """Characters of the shortest option recognised as the subject of a sentence."""
 Letter = str | Undecided | None
@@ -67,8 +69,17 @@ def read_letter(
 
 def find_letter_beside(text: str, letter: str, options: dict[str, str]) -> str | None:
     """Return the option whose text stands where `text` last gives `letter`: "(B) jay"."""
-    given = [each for each in _LETTERED.finditer(text) if each["letter"] == letter]
-    return find_letter_by_text(given[-1]["text"], options, whole=True) if given else None
+    given = [each["text"] for each in _LETTERED.finditer(text) if each["letter"] == letter]
+    if not given:
+        return None
+    return find_letter_by_text(given[-1], options, whole=True) or _find_begun(given[-1], options)
+
+
+def _find_begun(text: str, options: dict[str, str]) -> str | None:
+    """Return the only option that begins with `text`, of some words."""
+    plain = text.strip().casefold()
+    begun = [letter for letter, each in options.items() if each.casefold().startswith(plain)]
+    return begun[0] if len(begun) == 1 and len(plain.split()) >= BEGUN_WORDS else None
 
 
 def _read_mark(mark: Mark, options: dict[str, str], conclude: Callable[[str], Letter]) -> Letter:
@@ -105,8 +116,8 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
     whole = prose.drop_closing(text)
     body = prose.drop_denied(whole)
     lines = prose.split_lines(body)
-    if not lines:
-        return None
+    if not lines or _lists_letters(lines):
+        return UNDECIDED if lines else None
     last = prose.split_sentences(lines[-1])[-1]
     leading = _read_beginning(lines, options)
     listed = [find_leading_letters(line, eager=False) & set(options) for line in lines]
@@ -117,8 +128,7 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
             return UNDECIDED
         return leading or named or _read_prefix(first, options) or _read_whole(first, options)
     several = len(set().union(*listed)) > 1 and all(listed)
-    differing = len(set(lines)) > 1 and all(map(_SEVERAL.fullmatch, lines))  # "A (D)", "A (E)"
-    if differing or (several and not _find_approved(lines, options)):
+    if several and not _find_approved(lines, options):
         return UNDECIDED
     letter = _read_whole_line(lines[-1], options)
     letter = letter or _pick_only(_find_last_choice(last, options), options)
@@ -145,6 +155,13 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
         or find_letter_by_text(body, options, whole=False)
         or find_letter_by_copy(body, options)
     )
+
+
+def _lists_letters(lines: list[str]) -> bool:
+    """Return whether different letters are all that the lines have: "(A)", "(B)", or "A (D)"."""
+    lone = {read_lone_letter(line) for line in lines}
+    differing = len(set(lines)) > 1 and all(map(_SEVERAL.fullmatch, lines))
+    return differing or (len(lone) > 1 and None not in lone)
 
 
 def _repeats_one_option(text: str, options: dict[str, str], *, cut: bool) -> bool:

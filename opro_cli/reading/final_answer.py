@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
-from opro_cli.reading import reply_text
+from opro_cli.reading import markers
 from opro_cli.reading.prose import is_fence, is_left_open, is_void, split_lines, split_sentences
 from opro_cli.reading.reply_text import select_answer_texts
 
@@ -40,6 +40,17 @@ _TAKEN_BACK = re.compile(
 _IN_CASE = re.compile(r"(?<![^\W_])(?:if|when|assuming)\s[^.!?;\n]{1,280}\Z", re.IGNORECASE)
 _NO_SUBJECT = re.compile(
     r"[\W_]*+(?:(?:so|and|but|which|what|this|that|it|here|one)[\W_]*+){0,3}", re.IGNORECASE
+)
+
+WEAK_TAIL = 200
+"""Characters at the end of a text in which a weak marker is looked for."""
+WEAK_WORDS = 5
+"""Words of an answer behind a weak marker at most."""
+_WEAK_MARKER = re.compile(
+    r"(?:^|(?<=[.!?]\s))[ \t]*"
+    r"(?:therefore|result|(?:my\s)?(?:final\s)?(?:decision|conclusion|verdict))\s?[:=][ \t]*"
+    r"(?P<line>[^\s=][^\n]*)\s*\Z",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 T = TypeVar("T")
@@ -100,10 +111,26 @@ def find_final_answer(reply: str) -> FinalAnswer:
 
 def find_final_answer_in(text: str) -> FinalAnswer:
     """Return the final answer of one of the texts that `select_answer_texts` returns."""
-    marks = _find_marks(text)
+    marks = _find_marks(text) or _find_weak_mark(text)
     if marks:
         return FinalAnswer(marks[0].line, text, marks)
     return FinalAnswer((split_lines(text) or [text])[-1], text, ())
+
+
+def _find_weak_mark(text: str) -> tuple[Mark, ...]:
+    """Return what stands behind "Therefore:" or "Result:" at the end of a text, if that is all.
+
+    These words may also lead to a remark, so they count where no marker does, where nothing
+    follows, and where no short answer stands before them: "Paris", and below it "Result: correct".
+    """
+    found = _WEAK_MARKER.search(text, max(0, len(text) - WEAK_TAIL))
+    if found is None or len(found["line"].split()) > WEAK_WORDS:
+        return ()
+    before = split_lines(text[: found.start()])
+    if before and len(before[0].split()) <= WEAK_WORDS and ":" not in before[0]:
+        return ()
+    line = found["line"].strip()
+    return (Mark(line, line, "label", start=found.start("line")),)
 
 
 def decide(
@@ -166,8 +193,8 @@ def _find_marks(text: str) -> tuple[Mark, ...]:
     lower = text.replace("İ", "I").lower()
     matches = [(match, _classify_marker(match)) for match in _find_markers(lower)]
     matches += [(match, "behind") for match in _find_answers_before_nouns(lower)]
-    if any(map(lower.__contains__, reply_text.CORRECTION_WORDS)):
-        matches += [(match, "correction") for match in reply_text.CORRECTION.finditer(lower)]
+    if any(map(lower.__contains__, markers.CORRECTION_WORDS)):
+        matches += [(match, "correction") for match in markers.CORRECTION.finditer(lower)]
     matches = sorted(matches, key=lambda pair: pair[0].start())[-MAX_MARKS:]
     marks: list[Mark] = []
     following = len(text)
@@ -182,12 +209,12 @@ def _find_marks(text: str) -> tuple[Mark, ...]:
 def _find_markers(lower: str) -> Iterator[re.Match[str]]:
     end = 0
     for start in _find_words(
-        reply_text.ASCII_KEYWORDS if lower.isascii() else reply_text.KEYWORDS, lower
+        markers.ASCII_KEYWORDS if lower.isascii() else markers.KEYWORDS, lower
     ):
         before = lower[start - 1 : start] if start else ""
         if start < end or (before.isalnum() and before.isascii() and lower[start].isalpha()):
             continue
-        match = reply_text.MARKER.match(lower, start)
+        match = markers.MARKER.match(lower, start)
         if match is not None and _is_well_placed(lower, match):
             end = match.end()
             yield match
@@ -195,10 +222,10 @@ def _find_markers(lower: str) -> Iterator[re.Match[str]]:
 
 def _find_answers_before_nouns(lower: str) -> Iterator[re.Match[str]]:
     """Yield the matches of "is the" in "18 is the answer"."""
-    for noun in reply_text.BEHIND_NOUNS:
+    for noun in markers.BEHIND_NOUNS:
         for start in _find_words((noun,), lower):
-            lead = reply_text.BEHIND_LEAD.search(lower, max(0, start - 60), start)
-            if lead and reply_text.BEHIND_END.match(lower, start + len(noun)):
+            lead = markers.BEHIND_LEAD.search(lower, max(0, start - 60), start)
+            if lead and markers.BEHIND_END.match(lower, start + len(noun)):
                 yield lead
 
 
@@ -219,7 +246,7 @@ def _is_well_placed(lower: str, match: re.Match[str]) -> bool:
         return True
     start = match.start()
     lead = lower[max(lower.rfind("\n", 0, start) + 1, start - 40) : start]
-    return bool(reply_text.HEADING_LEAD.match(lead))
+    return bool(markers.HEADING_LEAD.match(lead))
 
 
 def _classify_marker(match: re.Match[str]) -> Form:

@@ -74,6 +74,7 @@ class _Parser:
         self._bars = 0
 
     def read_all(self) -> Node:
+        """Return the one expression that all tokens make; several between commas are a list."""
         node = self._read_items()
         if self._at < len(self._tokens):
             raise NoExpressionError

@@ -300,12 +300,29 @@ def read_finished_number(text: str, expected: Expected) -> Numeral | Undecided |
         return counted
     if not finished or _GOES_ON.match(every[-1]):
         return None
+    ended = finished[-1] == every[-1]
     if _CONCLUDES.match(finished[-1]) or (
-        finished[-1] == every[-1] and prose.has_conclusion(finished[-1])
+        ended and (prose.has_conclusion(finished[-1]) or _gives_result(every, expected))
     ):
         statement = read_stated_number(finished[-1], expected)
         return statement.number if isinstance(statement, Statement) else statement
     return None
+
+
+def _gives_result(sentences: list[str], expected: Expected) -> bool:
+    """Return whether the last sentence says what a calculation before it came to.
+
+    "86 * 7 = 602", "The store used 602 shelves." where the question asks how many shelves.
+    """
+    plain = normalize_sentence(sentences[-1], european=expected.european)
+    numbers = find_numerals_in(plain)
+    if len(sentences) < 2 or len(numbers) != 1:
+        return False
+    before = normalize_sentence(sentences[-2], european=expected.european).rstrip(" .")
+    result = re.search(r"=\s?[$€£]?(\d[\d.,]*)\Z", before)
+    if result is None or result[1] != numbers[0].text:
+        return False
+    return bool(_count_matches(plain, numbers[0].end, expected.counted))
 
 
 def _read_count(sentence: str, expected: Expected) -> Numeral | None:

@@ -291,6 +291,10 @@ TAIL = 200
 """Characters at the end of a text in which a half word or a calculation is sought."""
 _LAST_WORD = re.compile(r"[^\s+*/×÷=<>^]+\Z")
 _STOPPED_WORD = re.compile(r"[^\W\d_]{4,}[.!?。！？।][\"'”’)*_`]{0,4}\Z")
+# "3 * 2 = 6." has ended; "$12." may go on with cents, "7 / 2 = 3." with decimals.
+_STOPPED_RESULT = re.compile(
+    r"(?<![\d.,/÷])(?<![/÷]\s)\d{1,12}(?:\s?[-+*x×]\s?\d{1,12}){1,5}\s?=\s?\d{1,12}\.\Z"
+)
 _DANGLING = re.compile(r"(?:[^\s+*/×÷=^]+\s*)?(?:[+/×÷=^]|(?<=\s)\*)\s*\Z")
 # "…\n3." begins an item that says nothing yet.
 _BEGUN_ITEM = re.compile(r"(?:\A|\n)[ \t]*\d{1,2}[.)]\s*\Z")
@@ -320,7 +324,7 @@ def drop_half_word(text: str, question: str = "") -> str:
         return operated
     word = last[0].strip(".,;:!?\"'()[]*_$€£")
     known = text[: last.start()] + (question if any(map(str.isalpha, word)) else "")
-    if _STOPPED_WORD.search(last[0]):
+    if _STOPPED_WORD.search(last[0]) or _STOPPED_RESULT.search(text, max(0, len(text) - TAIL)):
         return text
     whole = word and re.search(rf"(?<![\w.,]){re.escape(word)}(?!\w)", known)
     return text if whole else text[: last.start()].rstrip(" \t")  # the line before has ended

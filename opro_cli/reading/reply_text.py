@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from opro_cli.reading.markers import KEYWORDS, MARKER
 from opro_cli.reading.thoughts import drop_open_thoughts, drop_thoughts
 
 READ_LIMIT = 20_000
@@ -21,7 +22,16 @@ REPEATED_WORDS = 6
 SPACELESS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 """Letters of scripts without spaces, as a character class: "共18支"."""
 
+# "Final answer: (the severity)": what a prompt has where an answer belongs
+_SHOWN_ANSWER = r"\((?:the|an?|your|one)\s[^()\n]{1,60}\)|<(?:the|an?|your|one)\s[^<>\n]{1,60}>"
+_PLACEHOLDER = re.compile(
+    rf"(?:^|(?<=:))[ \t]*({_SHOWN_ANSWER})[ \t]*$", re.IGNORECASE | re.MULTILINE
+)
 _SPACE = re.compile(r"\s")
+# A letter with what is composed with it: accents, Hangul, Kana.
+_CLUSTER = re.compile(
+    r"[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[\u0300-\u036f\u3099\u309a]*", re.DOTALL
+)
 _PROGRAM = re.compile(
     r"```(?:python|py|javascript|js|typescript|ts|java|c|cpp|c\+\+|csharp|go|rust|ruby|r|sql|bash"
     r"|sh)\n[^`]*+```",
@@ -94,27 +104,38 @@ def _plain_character(character: str) -> str:
 _PLAIN = _Plain()
 
 
+Span = tuple[int, int]
+"""Start and end of a stretch, in characters."""
+
+
 def normalize_characters(text: str) -> str:
     """Return `text` with ASCII digits and brackets, without invisible characters.
 
-    Line ends become newlines, full-width forms and digits of every script ASCII, "Ⓑ" "(B)".
+    Line ends become newlines, full-width forms and digits of every script ASCII, "Ⓑ" "(B)"; a
+    letter and an accent behind it become one character (NFC).
     """
     text = "\n".join(text.splitlines())
-    return text if text.isascii() else text.translate(_PLAIN)
+    return text if text.isascii() else _normalize_line(text)
 
 
-def _find_offsets(text: str, start: int) -> Sequence[int]:
-    """Return where each character of a normalized text stood, `start` for the first one."""
-    if normalize_characters(text) == text:
-        return range(start, start + len(text))
-    offsets: list[int] = []
+def _normalize_line(text: str) -> str:
+    return unicodedata.normalize("NFC", text).translate(_PLAIN)
+
+
+def _find_stretches(text: str, start: int) -> Sequence[Span] | None:
+    """Return where each character of a normalized text stood, the first one at `start`.
+
+    None where that is unclear.
+    """
+    stretches: list[Span] = []
     for line in text.splitlines(keepends=True):
         plain, *_ = line.splitlines()
-        for index, character in enumerate(plain, start):
-            offsets += [index] * len(character.translate(_PLAIN))
-        offsets.append(start + len(plain))
+        for cluster in _CLUSTER.finditer(plain):
+            stretch = start + cluster.start(), start + cluster.end()
+            stretches += [stretch] * len(_normalize_line(cluster[0]))
+        stretches.append((start + len(plain), start + len(plain) + 1))
         start += len(line)
-    return offsets
+    return stretches if len(stretches) - len(normalize_characters(text)) in (0, 1) else None
 
 
 def _count_equal(one: str, other: str) -> int:
@@ -132,10 +153,6 @@ def take_tail(reply: str) -> str:
     # The cut may be inside a number, and half a number is another number.
     space = _SPACE.search(text)
     return text[space.end() :].strip() if space else text
-
-
-Span = tuple[int, int]
-"""Start and end of a stretch, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +179,11 @@ class _Origin:
             start, end = start + shift, end + shift
         elif shift and end > min(before, behind):
             return None
-        offsets = _find_offsets(tail, len(self.reply.rstrip()) - len(tail))
-        return offsets[start], offsets[end - 1] + 1
+        offset = len(self.reply.rstrip()) - len(tail)
+        if whole == tail:
+            return offset + start, offset + end
+        stretches = _find_stretches(tail, offset)
+        return None if stretches is None else (stretches[start][0], stretches[end - 1][1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +233,8 @@ def select_parts(
     asked = normalize_characters(question.strip())
     if len(asked) >= MIN_RESTATED and asked in text:
         text = text.replace(asked, "", 1)
+    if prompt and (shown := {*_PLACEHOLDER.findall(prompt.replace(question, ""))}):
+        text = _PLACEHOLDER.sub(lambda each: "" if each[1] in shown else each[0], text)
     left = text
     lower = text.lower()
     marked = any(map(lower.__contains__, _SPEAKER_MARKS))
@@ -275,7 +297,13 @@ def _find_next_example(text: str, question: str, prompt: str) -> int | None:
     line of `prompt` does. A restatement of `question` is none.
     """
     labels = {"Q"} if "Q:" in prompt else set()
-    examples = [(each["label"], each["shown"]) for each in _SHOWN.finditer(prompt)]
+    examples = [
+        (each["label"], each["shown"])
+        for each in _SHOWN.finditer(prompt)
+        if not prompt[max(0, each.start() - 8) : each.start()]
+        .rstrip()
+        .endswith("A:")  # in an answer
+    ]
     starts = [rf"{re.escape(label)}:" for label in {*labels, *(label for label, _ in examples)}]
     shown = (text.strip() for _, text in examples if len(text.split()) >= REPEATED_WORDS)
     starts += [re.escape(each) for each in shown if each not in question]
@@ -340,123 +368,3 @@ def _drop_programs(text: str) -> str:
         return text
     rest = _PROGRAM.sub("\n", text)
     return rest if any(character.isalnum() for character in rest) else text
-
-
-_STYLE = r"[*_\"“]{0,3}"
-# Markdown that closes the label, not markdown that opens the answer: "**Answer:** 18".
-_CLOSED = r"(?:[*_]{1,3}(?=[\s:]))?"
-# Words between "is" and the answer that are not part of it.
-_ADVERBS = (
-    r"(?:,?\s(?:therefore|thus|then|hence|so|simply|clearly|indeed|actually|most\slikely|likely"
-    r"|probably|definitely|certainly|obviously|also|daher|somit|folglich|demnach|donc|alors"
-    r"|por\s(?:lo\s)?tanto|entonces|portanto|então|quindi|dunque|pertanto),?(?=[\s:])){0,2}"
-)
-_LEAD_IN = r"(?:\s(?:as\sfollows|clear|simple|obvious)(?=\s?:)|\sfound\sto\sbe)?"
-# "The answer is correct" gives no answer, "the answer is found by adding" not yet.
-_NO_ANSWER = (
-    r"(?!\s(?:correct|right|wrong|incorrect|clear|simple|obvious|easy|found|obtained|calculated"
-    r"|as\sfollows|not\s(?:clear|obvious|known|given))(?![^\W_]))"
-)
-_SIGN = r"(?::|=(?!=)|→|⇒|->|=>|[-–—](?=\s))"
-
-
-def _build_phrase(group: str, nouns: str, between: str, copulas: str) -> str:
-    """Return a pattern for a noun, `between`, and a copula, which is a named group, or a sign."""
-    copula = rf"{_STYLE}{_ADVERBS}\s(?:{copulas})(?![^\W_]){_ADVERBS}{_LEAD_IN}{_NO_ANSWER}"
-    return (
-        rf"(?:{nouns})(?![^\W_]){between}"
-        rf"(?:(?P<{group}>{copula}){_CLOSED}(?:\s?:)?|{_STYLE}\s{{0,3}}{_SIGN}){_CLOSED}"
-    )
-
-
-_PHRASES = (
-    _build_phrase(
-        "copula_0",
-        r"answer|ans|(?:correct|right|best)\s(?:option|choice|statement|letter|one)"
-        r"|final\s(?:result|value|total|number|verdict|conclusion)",
-        r"(?:\s(?:choice|option|letter|here|key))?(?:\s{0,2}\([^()\n]{1,60}\))?"
-        r"(?:\s(?:to|for|of|in)\s(?!\([a-z]\)\s)[^.:?!\n]{1,120}?)?",
-        r"is|was|equals|(?:would|should|must|will|has\sto|can\sonly)\sbe|becomes"
-        r"|comes\s(?:out\s)?to",
-    ),
-    _build_phrase(
-        "copula_1",
-        r"antwort|lösung|endergebnis|antwoord|svaret|svar|odpowiedź|odpověď|cevap|jawabannya|jawaban"
-        r"|réponse|respuesta|resposta|risposta|ответ|відповідь|الجواب|الإجابة|الاجابة"
-        r"|उत्तर|जवाब|উত্তর|సమాధానం|คำตอบ|jibu",
-        r"(?:\s(?:finale|correcte|exacte|juste|final|correcta|correta|certa|corretta|giusta|esatta"
-        r"|الصحيحة|الصحيح|النهائية|النهائي))?",
-        r"ist|lautet|wäre|heißt|beträgt|is|luidt|är|er|to|je|adalah|ni|est|serait|es|sería|será"
-        r"|é|seria|è|sarebbe|это|равен|будет|هو|هي|है|হল|হলো",
-    ),
-)
-_EAST_ASIAN = (
-    r"(?:答案|正解|答え|解答|回答|答)\s?(?:应该是|應該是|应为|应是|就是|是|为|為|選|选|は|が|:)\s?:?"
-    r"|(?:我)?[选選](?:择|擇)?\s?:?(?=\s?\(?[a-z](?![a-z]))|(?:उत्तर|जवाब)\s(?=\(?[a-z0-9])"
-    r"|(?:故|所以|因此|应|应该|應)[选選](?:择|擇)?\s?:?"
-    r"|(?:정답|답변|답)\s?(?:은|는|이|:)\s?:?"
-)
-
-KEYWORDS = (
-    "answer", "ans", "correct ", "right ", "best ", "final ", "antwo", "lösung", "endergebnis",
-    "svar", "odpow", "odpov", "cevap", "jawab", "réponse", "respuesta", "resposta", "risposta",
-    "ответ", "відпо", "الجواب", "الإجابة", "الاجابة", "उत्तर", "जवाब", "উত্তর", "సమాధానం", "คำตอบ",
-    "jibu", "答", "正解", "解答", "回答", "故", "所以", "因此", "应", "應", "选", "選", "我选",
-    "我選", "정답", "답", "\\box", "\\fbox", "<answer", "<final", "####",
-)  # fmt: skip
-"""Beginnings of MARKER: searching for plain words first is many times faster."""
-
-ASCII_KEYWORDS = tuple(filter(str.isascii, KEYWORDS))
-"""Keywords that can occur in an ASCII text."""
-
-MARKER = re.compile(
-    "|".join(
-        (
-            *_PHRASES,
-            rf"(?P<east_asian>{_EAST_ASIAN})",
-            r"(?P<box>\\f?box(?:ed)?\s{0,2}\{)",
-            r"(?P<tag><(?:final[_\s]?)?answer>)",
-            # "####" ends GSM8K solutions; "#### Step 3" is a markdown heading.
-            r"####(?<!\#{5})(?!\#)"
-            r"(?!\s{0,3}(?:step|part|case|method|solution|explanation)(?![^\W_]))",
-            r"(?P<heading>(?:answer|antwort|réponse|respuesta|resposta|risposta|ответ|答案|答え|解答"
-            r"|정답|उत्तर)[*_]{0,3}[ \t]*+(?=\n))",
-            # "(ANSWER E)", "answer.A", "Answer 18"
-            # "To answer the question, no, …"
-            r"(?P<question>answer\s(?:the|your|this|our)\s(?:\w{1,12}\s)?question[,:]\s)",
-            r"(?P<short>(?:answer|ans)[.\s]\s?"
-            r"(?=[(\[*]{0,3}[a-z](?:[)\]*.,](?!\s(?:can|could|may|might|would)\s)|\s*\Z|\s*\n)|(?P<digits>[$€£-]{0,2}\d)))",
-        )
-    )
-)
-
-BEHIND_NOUNS = (" answer", " option", " choice", " one", " solution")
-BEHIND_LEAD = re.compile(
-    r"""(?P<verb>\s(?:is|are|was|be))
-    \s(?:therefore\s|thus\s|clearly\s|indeed\s)?(?:the|my)
-    (?:\s(?:only|most|final|correct|right|best|likely|appropriate|suitable|accurate)){0,3}\Z
-    """,
-    re.VERBOSE,
-)
-BEHIND_END = re.compile(r"(?![^\W_]|\s(?:to|for|is|that|of|in)(?![^\W_])|\s?:)")
-"""BEHIND_LEAD, a noun and BEHIND_END: the answer precedes the verb, "18 is the answer"."""
-
-HEADING_LEAD = re.compile(r"[#*_>\s]{0,8}(?:(?:the|my)\s)?(?:(?:final|correct)\s)?\Z")
-"""Text allowed on the line before a heading or a "short" number."""
-
-CORRECTION = re.compile(
-    r"""(?:(?<=[.!?…;:,—–-]\s)|(?<=\n))
-    (?:(?:no|hmm+|oh|oops|but|ah)[,.…]{0,3}\s)?
-    (?:wait|actually|correction|scratch\sthat|i\smeant?|my\smistake|sorry|oops)
-    (?:,?\s(?:no|sorry|actually|wait)(?![^\W_])){0,2}(?!,?\sbut)\s?[,.:;!…—–-]{1,3}\s
-    | (?<=[?.…]\s)no,?\s(?=[$€£*(]{0,3}\d)
-    """,
-    re.VERBOSE,
-)
-"""Words that retract the text before them: "The answer is 15. No wait, 18."."""
-
-CORRECTION_WORDS = (
-    "wait", "actually", "correction", "scratch", "i mean", "mistake", "sorry", "oops", " no ",
-    " no,",
-)  # fmt: skip
-"""Plain words of which CORRECTION needs one."""

@@ -33,7 +33,7 @@ _DENIED = re.compile(
 # Beginnings of an explanation behind an answer: ", because …", " (the capital)", " – it is".
 _EXPLAINED = re.compile(
     r",?\s(?:because:?|since|as|which|who|where|when|for|weil|denn|da|car|porque|perché"
-    r"|and\s(?:i|we))\s"
+    r"|and\s(?:i|we|it|he|she|they|this))\s"
     r"|\s\(|\s[–—-]{1,2}\s|[,;]\s(?:not|the|a|an)\s"
     r"|,\s(?:of\scourse|i\s(?:think|believe|guess|suppose)|obviously|definitely|indeed|probably)",
     re.IGNORECASE,
@@ -48,6 +48,17 @@ _PLACED = re.compile(
 _ITEM_NUMBER = re.compile(r"\W*\d{1,2}[.)]")
 # "[Lisbon] is a city in Portugal."
 _DEFINED = re.compile(r"(?:an?|the|one\sof|una?|eine?)\s", re.IGNORECASE)
+# "The sentence is a classic example of …" tells about the question.
+_ABOUT = re.compile(
+    r"\W{0,4}(?:the|this|that|your)\s(?:sentence|text|question|passage|statement|phrase|message|quote)",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"[\"“]([^\"”\n]{1,80})[\"”](?![^\W_])")
+# "is indeed in [Greece]", "is made of [stone]"
+_LED_TO = re.compile(
+    r"(?:(?:indeed|also|located|situated|found|made|written|based|set)\s){0,2}(?:in|of|by|from)\s(?=\S)",
+    re.IGNORECASE,
+)
 _CHOICE = re.compile(r"(?<![^\W_])(?:or|either|oder|ou)\s", re.IGNORECASE)
 # "**Sentiment:** negative"
 _LABEL = re.compile(r"[\s#*_>-]{0,6}[^\W\d_][\w' -]{0,40}[*_]{0,3}:[*_]{0,3}\s+(?=\S)")
@@ -297,12 +308,18 @@ def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
     if number := _find_counted(sentence, question):
         yield number
     copulas = list(_COPULA.finditer(sentence))
-    if copulas and _DEFINED.match(sentence, copulas[0].end()):
-        yield sentence[: copulas[0].start()]
+    head = sentence[: copulas[0].start()] if copulas else ""
+    if head and not _ABOUT.fullmatch(head) and _DEFINED.match(sentence, copulas[0].end()):
+        yield head
+    for copula in copulas[:1]:
+        if quoted := _QUOTED.match(sentence, copula.end()):
+            yield quoted[1]
     for copula in (copulas[0], copulas[-1]) if copulas else ():
         complement = _EXPLAINED.split(sentence[copula.end() :])[0].strip()
         if complement and (len(complement.split()) <= SHORT or "," in complement):
             yield complement
+            if where := _LED_TO.match(complement):
+                yield complement[where.end() :]
     set_off = _SET_OFF.findall(sentence)
     if len(set_off) == 1:
         yield "".join(set_off[0])

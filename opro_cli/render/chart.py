@@ -35,23 +35,28 @@ class StepChart:
 
 
 class _Canvas:
+    """Cells of braille dots, each in the style of the highest layer that touches it."""
+
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = 2 * width, 4 * height
         self._bits = [[0] * width for _ in range(height)]
         self._layers = [[0] * width for _ in range(height)]
 
     def dot(self, x: int, y: int, layer: int) -> None:
+        """Set a dot, counted from the upper left; `layer` is an index of the styles."""
         row, column = y // 4, x // 2
         self._bits[row][column] |= _DOTS[y % 4][x % 2]
         self._layers[row][column] = max(self._layers[row][column], layer)
 
     def line(self, start: tuple[int, int], end: tuple[int, int], layer: int) -> None:
+        """Set the dots of a straight line, both ends included."""
         (x0, y0), (x1, y1) = start, end
         count = max(abs(x1 - x0), abs(y1 - y0), 1)
         for i in range(count + 1):
             self.dot(round(x0 + (x1 - x0) * i / count), round(y0 + (y1 - y0) * i / count), layer)
 
     def draw(self) -> list[Text]:
+        """Return a text for each row of cells."""
         lines = []
         for bits, layers in zip(self._bits, self._layers, strict=True):
             line = Text()

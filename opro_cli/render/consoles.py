@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 import time
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from opro_cli.render.safe import measure_width, printable
+from opro_cli.render.streams import take_any_text, take_sequences
 from opro_cli.render.tables import (
     MOST_CELLS,
     Block,
@@ -36,13 +36,14 @@ _MOST_OF_PARAGRAPH = 2000
 
 
 def make_console(stream: TextIO) -> Console:
-    """Return a console that reads no markup and escapes the letters that its encoding lacks.
+    """Return a console that reads no markup and has stand-ins for what its encoding lacks.
 
     In a pipe or a file, lines lose the trailing blanks with which rich pads its tables.
     """
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="backslashreplace")
-    console = Console(file=stream, markup=False, emoji=False, highlight=False)
+    take_any_text(stream)
+    # Rich asks about the console behind stdout, and this may be another stream.
+    old = None if not take_sequences(stream) else False
+    console = Console(file=stream, markup=False, emoji=False, highlight=False, legacy_windows=old)
     if not console.is_terminal:
         console.file = cast(TextIO, _Trimmed(stream))
     return console
@@ -104,7 +105,8 @@ def make_sweep_observer(
 
 
 def _is_live(console: Console, plain: bool) -> bool:
-    return not plain and console.is_terminal and not console.is_dumb_terminal
+    shows_frames = console.is_terminal and not console.is_dumb_terminal
+    return shows_frames and not plain and not console.legacy_windows
 
 
 def print_blocks(console: Console, blocks: Iterable[Block]) -> None:

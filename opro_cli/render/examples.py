@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from opro_cli.render.safe import printable
-from opro_cli.reports.comparison import PromptDiff, ShownExample
+from opro_cli.reports.comparison import PromptDiff
+from opro_cli.reports.selected import ShownExample
 
 _QUESTION, _ANSWER = 90, 24
 """Characters of each that are shown."""

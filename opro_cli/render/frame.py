@@ -18,16 +18,10 @@ from opro_cli.render.frame_head import (
     format_metered,
     join_fitting,
     list_calls,
+    measure_time,
 )
 from opro_cli.render.frame_tables import draw_tables
-from opro_cli.render.panels import (
-    WIDE,
-    Shares,
-    WrongAnswer,
-    draw_search,
-    draw_wrong,
-    share_room,
-)
+from opro_cli.render.panels import WIDE, Shares, WrongAnswer, draw_search, draw_wrong, share_room
 from opro_cli.render.problem import draw_problem
 from opro_cli.render.safe import printable
 from opro_cli.render.scoreboard import Columns, Scoreboard, StepScores, count_missed
@@ -79,15 +73,9 @@ def render_run(  # noqa: PLR0913 - the last three are keywords with a default
     a Unicode one gets dots of ASCII, and no chart.
     """
     board, view = board or Scoreboard(), view or RunView()
+    board.asked = briefing.asked
     missed = count_missed([a for c in state.candidates.values() for a in c.answers.values()])
-    columns = Columns(
-        width,
-        state.sizes,
-        unreadable=missed["unreadable"] > 0,
-        dev=any(c.answers["dev"].by_question for c in state.candidates.values()),
-        leaks=state.leaks_of,
-        scale=state.scale,
-    )
+    columns = _choose_columns(state, width, unreadable=missed["unreadable"] > 0)
     has_letters = "utf" in encoding.lower()
     is_wide = width >= WIDE and has_letters and briefing.problem is None
     lines = draw_head(briefing, state, activity, missed, now, width, bar=has_letters)
@@ -105,10 +93,14 @@ def render_run(  # noqa: PLR0913 - the last three are keywords with a default
         below = draw_wrong(briefing, state, view.wrong, width, share.wrong, ends=view.ends)
     room = height - len(lines) - len(below) - bool(view.foot)
     if briefing.problem is not None and room > _TABLES:
-        minimise, spare = state.scale.minimise, min(_DRAWING, room - _TABLES)
-        found = list_found(state)
+        spare = min(_DRAWING, room - _TABLES)
         drawing = draw_problem(
-            briefing.problem, found, width, spare, minimise=minimise, encoding=encoding
+            briefing.problem,
+            list_found(state),
+            width,
+            spare,
+            minimise=state.scale.minimise,
+            encoding=encoding,
         )
         lines += drawing
         room -= len(drawing)
@@ -125,6 +117,18 @@ def render_run(  # noqa: PLR0913 - the last three are keywords with a default
     return build_frame(lines, width, height)
 
 
+def _choose_columns(state: RunState, width: int, *, unreadable: bool) -> Columns:
+    """Return the columns of the tables; `unreadable`: some answers could not be read."""
+    return Columns(
+        width,
+        state.sizes,
+        unreadable=unreadable,
+        dev=any(c.answers["dev"].by_question for c in state.candidates.values()),
+        leaks=state.leaks_of,
+        scale=state.scale,
+    )
+
+
 def draw_foot(keys: Sequence[str], width: int) -> Text:
     """Return the line that says what keys do, as many as there is room for."""
     line = join_fitting(keys, width)
@@ -137,8 +141,8 @@ def render_end(
 ) -> Text:
     """Render the two lines that are left of the view of a session that is over."""
     missed = count_missed([a for c in state.candidates.values() for a in c.answers.values()])
-    elapsed = now - activity.started
-    calls = list_calls(state, activity, missed, elapsed)
+    elapsed = measure_time(activity, now)
+    calls = list_calls(state, missed, elapsed)
     tokens_in, tokens_out, cost = format_metered(state)
     parts = [*calls[:1], f"cost {cost}", f"tokens {tokens_in} in, {tokens_out} out", *calls[1:]]
     return build_frame(

@@ -18,7 +18,7 @@ from opro_cli.reports import formats
 from opro_cli.reports.formats import format_count, format_duration, format_rough_duration
 from opro_cli.reports.request_words import list_request_notes
 from opro_cli.reports.requests import describe_requests
-from opro_cli.reports.result import bound_unmetered, count_metered, find_excess, sum_reported
+from opro_cli.reports.spend import bound_unmetered, count_metered, find_excess, sum_reported
 
 _DOT = " · "
 _GROWS = 1.02
@@ -38,19 +38,25 @@ def draw_head(
     bar: bool,
 ) -> list[Text]:
     """Return the title, how much is done, the calls and the spend."""
-    elapsed, done = now - activity.started, progress.count_calls(state)
+    elapsed, done = measure_time(activity, now), progress.count_calls(state)
     total = done + estimate_calls_left(state).total if state.ended is None else done
     return [
         draw_title(briefing, state, elapsed, width),
         _draw_bar(state, done / total if total else 0.0, width, blocks=bar),
-        join_fitting(list_calls(state, activity, missed, elapsed, total, briefing.budget), width),
+        join_fitting(list_calls(state, missed, elapsed, total, briefing.budget), width),
         _draw_spend(state, activity, width, briefing.budget, total / done if done else 0.0),
     ]
 
 
+def measure_time(activity: Progress, now: float) -> float:
+    """Return the seconds that all sessions have worked, which all calls are of."""
+    return activity.worked + now - activity.started
+
+
 def draw_title(briefing: RunHeader, state: RunState, elapsed: float, width: int) -> Text:
-    """Return the name of the run, its phase or how it ended, and the time of the session."""
-    at = state.ended.reason if state.ended else progress.describe_phase(state)
+    """Return the name of the run, its phase or how it ended, and the time of all sessions."""
+    phase = briefing.name_split(progress.describe_phase(state))
+    at = state.ended.reason if state.ended else phase
     return fill_between(briefing.run, f"{at}{_DOT}{format_duration(elapsed)}", width)
 
 
@@ -73,7 +79,6 @@ def _draw_bar(state: RunState, share: float, width: int, *, blocks: bool) -> Tex
 
 def list_calls(
     state: RunState,
-    activity: Progress,
     missed: Mapping[str, int],
     elapsed: float,
     total: float = 0.0,
@@ -87,8 +92,8 @@ def list_calls(
     parts = [f"calls {format_count(done)}{expected}"]
     if cached:
         parts.append(f"{format_count(cached)} cached")
-    if elapsed >= MEANINGFUL and activity.session_calls:
-        parts.append(formats.format_rate(activity.session_calls / elapsed))
+    if elapsed >= MEANINGFUL and done:
+        parts.append(formats.format_rate(done / elapsed))
     if budget is not None and budget.minutes is not None:
         worked = format_duration(state.working_seconds)
         parts.append(f"{worked} of {format_rough_duration(60 * budget.minutes)}")

@@ -10,6 +10,7 @@ from opro_cli.core.run.progress import Progress, RunHeader, count_calls, count_s
 from opro_cli.core.run.state import RunState
 from opro_cli.ports import Observer
 from opro_cli.render.safe import display_instruction, printable
+from opro_cli.render.streams import take_sequences
 from opro_cli.render.tables import Page, Table
 from opro_cli.reports.formats import format_percent, pluralize
 
@@ -66,7 +67,8 @@ class ProbeLine(Observer):
     """
 
     def __init__(self, to: TextIO, calls: int) -> None:
-        self._to, self._calls, self._counts = to, calls, to.isatty()
+        self._to, self._calls = to, calls
+        self._counts = to.isatty() and take_sequences(to)
         self._shown = -1
 
     def begin(self, briefing: RunHeader, state: RunState, activity: Progress) -> None:  # noqa: ARG002

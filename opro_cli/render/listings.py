@@ -29,6 +29,8 @@ _MOST_CELLS = 2000
 """Terminal cells of an instruction, or of a note, in a table."""
 _NARROWEST = 10
 """Columns that an instruction, or a run's name, has on any terminal."""
+_NARROWEST_NAME = 24
+"""Columns below which a terminal has the name of a run above its row, in one piece."""
 _WIDE = 110
 """Columns from which a table of runs has room for dates and models."""
 _WIDEST = 160
@@ -42,7 +44,7 @@ def print_runs(rows: Sequence[Data], page: Page) -> None:
     """
     columns: dict[str, list[str]] = {
         "outcome": [_describe_outcome(row) for row in rows],
-        "best": [_format_best(row["best"], formats.read_scale(row)) for row in rows],
+        "best": [_format_best(row) for row in rows],
         "gain": [_format_gain(row["difference"]) for row in rows],
         "cost": [_format_cost(row["spend"]) for row in rows],
     }
@@ -60,6 +62,8 @@ def print_runs(rows: Sequence[Data], page: Page) -> None:
     if not page.is_terminal and longest > room:  # whoever reads a pipe looks for whole names
         page.width += longest - room
         room = longest
+    if room < _NARROWEST_NAME:
+        room = _stack(room, longest, page)
     cells = [
         (
             _wrap(name, room),
@@ -115,6 +119,8 @@ def print_candidates(rows: Sequence[Data], page: Page, result: Data | None = Non
         for number, row in sorted_rows
     ]
     room = page.width - _measure(columns, figures)
+    if room < _NARROWEST:
+        room = _stack(room, _MOST_CELLS, page)
     cells = [
         (*own, _wrap(_describe_lineage(row), room))
         for own, (_, row) in zip(figures, sorted_rows, strict=True)
@@ -140,6 +146,14 @@ def _measure(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """Return how many terminal cells columns take, with the gap to the next one."""
     widths = (max(map(measure_width, column)) for column in zip(titles, *rows, strict=True))
     return sum(width + len(GAP) for width in widths)
+
+
+def _stack(room: int, longest: int, page: Page) -> int:
+    """Return room for whole texts on a terminal, where the rows of the table are then stacked.
+
+    They are wrapped there: pieces of a name could not be put together again.
+    """
+    return longest if page.is_terminal and longest > room else room
 
 
 def _wrap(text: str, room: int) -> str:
@@ -169,11 +183,18 @@ def _number_candidates(rows: Sequence[Data]) -> Iterator[tuple[str, Data]]:
         yield f"{row['step']}.{counts[row['step']]}", row
 
 
-def _format_best(best: Data | None, scale: Scale | None) -> str:
-    for split in ("test", "dev", "train"):  # the least seen one first
+def _format_best(row: Data) -> str:
+    """Return the score of a run's best prompt on the least seen split.
+
+    On test it says of how many questions, where a run may have more of them to ask.
+    """
+    best, scale = row["best"], formats.read_scale(row)
+    for split in ("test", "dev", "train"):
         if best and (score := best["scores"].get(split)):
             estimated = score.get("estimated", False)
-            return f"{split} {formats.format_mean(score['mean'], scale, estimated=estimated)}"
+            mean = formats.format_mean(score["mean"], scale, estimated=estimated)
+            asked = f" of {score['n']}" if split == "test" and row["status"] != "finished" else ""
+            return f"{split} {mean}{asked}"
     return "–"
 
 

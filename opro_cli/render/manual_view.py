@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -43,7 +44,10 @@ def show_page(text: str) -> None:
     console = make_console(sys.stdout)
     console.width = min(console.width, _WIDEST)
     # Keep colours, and skip the pager where the text fits on the screen, as git does.
-    os.environ.setdefault("LESS", "FRX")
+    if "LESS" not in os.environ:
+        os.environ["LESS"] = "FRX"
+        if not (os.environ.get("PAGER") or os.environ.get("MANPAGER")) and shutil.which("less"):
+            os.environ["PAGER"] = "less -FRX"  # since Python 3.13 pydoc has a LESS of its own
     text = _PAGE.sub(r"\1 (`opro docs \2`)", _COMMENT.sub("", text))
     text = _FILE.sub(r"\1", text)
     with console.pager(styles=True):

@@ -1,39 +1,28 @@
-"""The report on a sweep and the matrix of an evaluation, for a terminal and as Markdown."""
+"""The report on a sweep, for a terminal and as Markdown."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rich.console import Console
 
-from opro_cli.core.scale import Scale
-from opro_cli.core.stats.paired import ALPHA
-from opro_cli.render.consoles import print_blocks, print_lines, print_table
-from opro_cli.render.safe import display_instruction, measure_width, printable, printable_lines
+from opro_cli import shell
+from opro_cli.render.consoles import print_blocks
+from opro_cli.render.safe import display_instruction, measure_width, printable
 from opro_cli.render.tables import (
     MOST_CELLS,
     Block,
-    Column,
     Heading,
     Paragraph,
-    Styled,
     Table,
     Untrusted,
     format_blocks,
     format_code,
 )
-from opro_cli.reports import formats
-from opro_cli.reports.formats import format_count, format_points, format_span, pluralize
-from opro_cli.reports.matrix import MatrixColumn, MatrixEntry
+from opro_cli.reports.formats import format_points, format_span, pluralize
 from opro_cli.reports.sweeps.measured import MatrixKey, MeasuredCell
-from opro_cli.reports.sweeps.problem_grids import (
-    Grid,
-    GridPair,
-    build_section,
-    describe_found,
-)
+from opro_cli.reports.sweeps.problem_grids import Grid, GridPair, build_section, describe_found
 from opro_cli.reports.sweeps.report import (
     INTERVAL,
     NOTHING,
@@ -106,7 +95,7 @@ def _shorten_notes(blocks: Iterable[Block], name: str) -> Iterator[Block]:
         is_cut |= brief != note
         yield replace(block, parts=(brief,))
     if is_cut:
-        command = Untrusted(f"opro diff {shlex.quote(name)} --explain")
+        command = Untrusted(f"opro diff {shell.quote(name)} --explain")
         yield Paragraph((command, " says how the figures are computed"), "note")
 
 
@@ -128,8 +117,9 @@ def _report_sweep(report: SweepReport, width: int | None = None) -> Iterator[Blo
     if report.searches_prompts:
         yield Paragraph((describe_gain(report.gain, report.left_out),), "strong")
         yield from _state(describe_these_tasks(report.gain), describe_counted(report.prompts))
-    if report.left_out:
-        yield _build_left_out(report)
+    for cell in report.left_out:
+        why = (": ", Untrusted(cell.swept.problem)) if cell.swept.problem else ()
+        yield Paragraph((Untrusted(cell.name), f", {cell.left_out}", *why), mark=" ")
     yield from _report_problems(report, width)
     if report.searches_prompts:
         yield from _report_prompts(report)
@@ -173,7 +163,7 @@ def _report_transfer(report: SweepReport) -> Iterator[Block]:
             yield Paragraph((SEEN,), "note")
     if transfer.missing:
         squares = f"{pluralize(transfer.missing, 'square')} not asked yet: "
-        yield Paragraph((squares, Untrusted(f"opro eval --sweep {shlex.quote(report.name)}")))
+        yield Paragraph((squares, Untrusted(f"opro eval --sweep {shell.quote(report.name)}")))
 
 
 def _report_diff(diff: SweepDiff) -> Iterator[Block]:
@@ -217,11 +207,11 @@ def _build_matrix(report: SweepReport) -> Table:
         )
         for task in tasks
     )
-    means = (
-        "mean gain",
-        *(_stack(format_task_mean(report.by_variant[v])) for v in variants),
+    means = ("mean gain", *(_stack(format_task_mean(report.by_variant[v])) for v in variants))
+    several = len(tasks) > 1  # the mean of one task is its square's, in another interval
+    return Table.build(
+        ("", *map(Untrusted, variants)), (*rows, means) if several else rows, least=_LEAST
     )
-    return Table.build(("", *map(Untrusted, variants)), (*rows, means), least=_LEAST)
 
 
 def _build_grids(pair: GridPair, width: int | None) -> Iterator[Table]:
@@ -331,105 +321,8 @@ def _build_tasks(report: SweepReport) -> Table:
     return Table.build(("", "runs", "questions", "mean gain", "95 %, over questions"), rows)
 
 
-def _build_left_out(report: SweepReport) -> Table:
-    """Return the cells that do not count, and why."""
-    rows = (
-        (Untrusted(cell.name), cell.left_out, Untrusted(cell.swept.problem))
-        for cell in report.left_out
-    )
-    return Table.build(("", "left out", ""), rows)
-
-
 def _list_pair(pair: CellPair) -> tuple[str, ...]:
     before, after = (format_cell_score(cell, cell.best) for cell in (pair.before, pair.after))
     difference = format_estimate(pair.difference) if pair.difference else NOTHING
     on = f"{pair.shared} questions" if pair.shared else pair.why
     return Untrusted(pair.before.name), before, after, difference, on
-
-
-_PROMPT = 60
-"""Terminal cells of a prompt."""
-_MARKS = {"better": ("▲", "green"), "worse": ("▼", "red"), "": (" ", "")}
-_EXPLANATION = (
-    "▲ ▼ better or worse than the first prompt: paired test on the same questions, "
-    "p < 0.05 after Holm's correction. Other differences may be chance."
-)
-
-
-def print_matrix(prompts: Sequence[str], columns: Sequence[MatrixColumn], console: Console) -> None:
-    """Print scores, intervals and marks, and what the marks mean."""
-    titles = (
-        f"{printable(c.dataset)}\n{printable(c.model)}\n{format_count(c.questions)} questions"
-        for c in columns
-    )
-    rows = (
-        (label, *(_format_entry(c.entries[index], c.scale) for c in columns))
-        for index, label in enumerate(_label_prompts(prompts))
-    )
-    heads = (Column("prompt"), *(Column(title, right=True) for title in titles))
-    print_table(console, Table(heads, tuple(rows)), gap=3)
-    if len(prompts) > 1:
-        print_lines(console, "", [_EXPLANATION], "dim")
-    print_lines(console, "", _list_unmarked(prompts, columns), "yellow")
-    if any(map(_is_shortened, prompts)):
-        for number, prompt in enumerate(prompts, start=1):
-            lines = printable_lines(display_instruction(prompt))
-            print_lines(console, f"{number}. ", lines)
-
-
-def _label_prompts(prompts: Sequence[str]) -> list[str]:
-    """Return what a table shows of each prompt; numbered where one is too long for it."""
-    shown = list(map(_show_prompt, prompts))
-    if any(map(_is_shortened, prompts)):
-        return [f"{number}. {prompt}" for number, prompt in enumerate(shown, start=1)]
-    return shown
-
-
-def _is_shortened(prompt: str) -> bool:
-    return _show_prompt(prompt) != printable(display_instruction(prompt))
-
-
-def _show_prompt(prompt: str) -> str:
-    return printable(display_instruction(prompt), _PROMPT)
-
-
-def _format_entry(entry: MatrixEntry, scale: Scale) -> str:
-    if entry.score is None:
-        return "-"
-    if not formats.are_shares(scale):
-        return formats.format_mean(entry.score.mean, scale)
-    interval = entry.score.interval
-    return Styled(
-        (f"{formats.format_percent(entry.score.mean)} ", ""),
-        _MARKS[entry.mark],
-        (f"\n{formats.format_bounds(interval.low, interval.high)}  ", "dim"),
-    )
-
-
-def _list_unmarked(prompts: Sequence[str], columns: Sequence[MatrixColumn]) -> Iterator[str]:
-    """Yield which prompts have no mark although their scores differ, and why."""
-    for column in columns:
-        first, *others = column.entries
-        for prompt, entry in zip(prompts[1:], others, strict=True):
-            if reason := _explain_unmarked(first, entry):
-                where = f"{printable(column.dataset)}, {printable(column.model)}"
-                yield f"{where}: no mark for “{_show_prompt(prompt)}”, {reason}"
-
-
-def _explain_unmarked(first: MatrixEntry, entry: MatrixEntry) -> str:
-    comparison = entry.against_first
-    if comparison is None or entry.mark:
-        return ""
-    if not comparison.together:
-        return (
-            f"asked {formats.format_moment(entry.asked)}; the first prompt was asked "
-            f"{formats.format_moment(first.asked)}, and the model may have changed in between. "
-            "`--fresh` asks them all in one session."
-        )
-    refused = comparison.only_first + comparison.only_second
-    if refused and comparison.p_value < ALPHA <= comparison.guarded_p:
-        return (
-            f"since the model refused {pluralize(refused, 'question')} under one of the two "
-            "prompts only: they are left out of the scores, and counted against the difference."
-        )
-    return ""

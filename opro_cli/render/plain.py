@@ -20,12 +20,13 @@ from opro_cli.render import sweep
 from opro_cli.render.frame_head import format_metered, format_outage, format_stopping
 from opro_cli.render.safe import describe_form, flag_leaks, format_origin, printable
 from opro_cli.render.scoreboard import average
+from opro_cli.render.streams import STAND_IN
 from opro_cli.reports import formats
 from opro_cli.reports.formats import format_count, format_mean, pluralize
 from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.request_words import describe_cut
 from opro_cli.reports.requests import describe_event, describe_requests
-from opro_cli.reports.result import bound_unmetered
+from opro_cli.reports.spend import bound_unmetered
 
 QUIET = 30.0
 """Seconds without a line after which one says how far the work is."""
@@ -58,7 +59,7 @@ def format_opening(briefing: RunHeader) -> list[str]:
 
 
 class LineWriter:
-    """Writes lines until the reader is gone, escaping the letters that the stream lacks."""
+    """Writes lines until the reader is gone, with stand-ins for what its encoding lacks."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream: TextIO | None = stream
@@ -68,7 +69,7 @@ class LineWriter:
         if self._stream is None:
             return
         encoding = self._stream.encoding or "utf-8"
-        safe = line.encode(encoding, "backslashreplace").decode(encoding)
+        safe = line.encode(encoding, STAND_IN).decode(encoding)
         try:
             self._stream.write(safe + "\n")
             self._stream.flush()
@@ -100,6 +101,7 @@ class PlainLog:
         self._outages: set[str] = set()
         self._proposals = 0
         """Of the present step."""
+        self._name_split: Callable[[str], str] = str
         self._limits: Mapping[str, int | None] = {}
         self._has_told_of_cuts = False
         self._fruitless = Counter[str]()
@@ -113,7 +115,7 @@ class PlainLog:
     ) -> None:
         """Write what is about to run."""
         self._activity, self._proposals = activity, len(state.proposals.arrived)
-        self._limits = briefing.limits
+        self._limits, self._name_split = briefing.limits, briefing.name_split
         self._fruitless = Counter(state.proposals.fruitless_by)
         for line in format_opening(briefing):
             self._lines.write(printable(line, _OPENING))
@@ -127,7 +129,7 @@ class PlainLog:
             self._write_call(event, state)
         match event:
             case events.SessionStarted():
-                self._write(event.at, f"started, {progress.describe_phase(state)}")
+                self._write(event.at, f"started, {self._describe_phase(state)}")
             case events.Answered() | events.Refused():
                 self._write_answer(event, state)
             case events.Pruned():
@@ -152,7 +154,7 @@ class PlainLog:
                 detail = f" ({printable(event.detail, _ERROR)})" if event.detail else ""
                 self._write(event.at, f"{event.reason}{detail}: {_format_spend(state)}")
         if event.at - self._last_line >= QUIET:
-            far = f"{progress.describe_phase(state)}: {_format_spend(state)}"
+            far = f"{self._describe_phase(state)}: {_format_spend(state)}"
             self._write(event.at, far + _format_time_left(state))
 
     def stopping(self) -> None:
@@ -162,12 +164,16 @@ class PlainLog:
     def end(self) -> None:
         """Do nothing: every line was flushed as it came."""
 
+    def _describe_phase(self, state: RunState) -> str:
+        return self._name_split(progress.describe_phase(state))
+
     def _write_call(self, event: Event, state: RunState) -> None:
         """Write what one call brought: its answer and score, or its candidates."""
         match event:
             case events.Answered() | events.Refused():
                 candidate = state.get_candidate(event.candidate)
-                where = f"{format_origin(candidate.step)} · {event.split} {event.question + 1}"
+                where = f"{format_origin(candidate.step)} · {self._name_split(event.split)} "
+                where += str(event.question + 1)
                 if isinstance(event, events.Refused):
                     self._write(event.at, f"{where}: refused: {printable(event.reason, _ERROR)}")
                     return
@@ -184,7 +190,8 @@ class PlainLog:
         candidate = state.get_candidate(event.candidate)
         if not state.is_scored(candidate, event.split):
             return
-        where = format_origin(candidate.step) if event.split == "train" else event.split
+        split = self._name_split(event.split)
+        where = format_origin(candidate.step) if event.split == "train" else split
         if candidate.id in state.again:
             where += ", asked again"
         self._write(event.at, f"{where}: {_format_candidate(candidate, event.split, state)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import ModuleType
@@ -13,6 +14,37 @@ no living script needs them."""
 
 BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters that draw nothing although `str.isprintable` calls them printable."""
+
+
+_SPELLED = re.compile(
+    "[\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff\u1800-\u18af\ufb50-\ufdff\ufe70-\ufefc]"
+)
+"""Letters of Arabic, Syriac, the scripts of India, Burmese, Khmer and Mongolian."""
+_JOINED = "\u200c\u200d"
+JOINERS = frozenset(_JOINED)
+"""Zero-width signs that Persian, Hindi and others are spelled with; elsewhere they hide."""
+
+
+def is_spelling(text: str, at: int) -> bool:
+    """Return whether the joiner at `at` stands between letters of a script that is spelled with it.
+
+    Or, the wide one alone, between two pictures.
+    """
+    around = text[at - 1 : at + 2] if at else ""
+    if len(around) < 3:
+        return False
+    before, after = around[0], around[2]
+    if _SPELLED.match(before) and _SPELLED.match(after):
+        return before.isprintable() and after.isprintable()  # the blocks have signs that hide, too
+    return text[at] == "\u200d" and _is_picture(before) and _is_picture(after)
+
+
+def _is_picture(character: str) -> bool:
+    import unicodedata
+
+    return character in _PRESENTATION or (
+        character > "\u2100" and unicodedata.category(character) in ("So", "Sk")
+    )
 
 
 def escape(character: str) -> str:
@@ -107,14 +139,18 @@ def printable(text: str, width: int | None = None) -> str:
     used = 0
     fits = 0  # pieces that leave a cell for the "…"
     marks = MAX_MARKS  # a mark at the start has no base to sit on
-    for character in text:
-        piece = _show(character, marks)
+    for at, character in enumerate(text):
+        # A mark that is written out behind it would leave it nothing to join.
+        if character in JOINERS and marks + 1 < MAX_MARKS and is_spelling(text, at):
+            piece = character
+        else:
+            piece = _show(character, marks)
         piece_width = measure_width(piece)
         marks = marks + 1 if piece_width == 0 else 0
         used += piece_width
         if width is not None:
             if used > width:
-                return "".join(shown[:fits]) + _MORE
+                return "".join(shown[:fits]).rstrip(_JOINED) + _MORE
             if used < width:
                 fits = len(shown) + 1
         shown.append(piece)
@@ -249,7 +285,10 @@ def _break_at(line: str, width: int) -> int:
     for index, character in enumerate(line):
         used += measure_width(character)
         if used > width:
-            return index if character == " " else last_space or max(1, index)
+            end = index
+            while end > 2 and line[end - 1] in JOINERS:  # joined pictures stay on one line
+                end -= 2
+            return end if character == " " else last_space or max(1, end)
         if character == " ":
             last_space = index + 1
     return len(line)

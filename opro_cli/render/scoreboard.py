@@ -17,7 +17,7 @@ from opro_cli.core.run.deciding import Basis, get_basis, measure_mean
 from opro_cli.core.run.progress import describe_phase
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import Scale
-from opro_cli.core.settings.settings import AUTO
+from opro_cli.core.settings.search import AUTO
 from opro_cli.core.task.example import Split
 from opro_cli.render.safe import (
     describe_form,
@@ -146,9 +146,13 @@ class Scoreboard:
 
     Answers are only ever added, so that a score stays right until its number of answers changes:
     a long run's frame costs a look at each candidate, not at each answer.
+
+    Attributes:
+        asked: The split that the test questions are from, for the title of an evaluation.
     """
 
     def __init__(self) -> None:
+        self.asked: Split = "test"
         self._scores: dict[tuple[str, Split], Score] = {}
         # Found once: with all train (all dev) answers in, they stay the same.
         self._finalists: list[Candidate] = []
@@ -261,7 +265,7 @@ class Scoreboard:
         now = describe_phase(state)
         if not state.sizes["train"]:
             candidates = list(state.candidates.values())
-            return self._count("instructions on test", state, candidates, "test")
+            return self._count(f"instructions on {self.asked}", state, candidates, "test")
         if now == "test":
             if not self._pair:
                 start, best = selection.find_baseline(state), selection.find_winner(state)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opro_cli.render.front import print_front
 from opro_cli.render.labels import name_constant
+from opro_cli.render.result_notes import (
+    SPLITS,
+    Data,
+    describe_choice,
+    describe_stopped,
+    format_noise,
+    format_spared,
+    list_missed,
+    list_shared,
+    list_warnings,
+)
 from opro_cli.render.safe import (
     describe_form,
     display_instruction,
@@ -21,24 +32,17 @@ from opro_cli.reports import formats
 from opro_cli.reports.formats import (
     compute_gap,
     describe_disagreement,
-    describe_excess,
     describe_find,
     format_test_use,
     format_unmetered,
     pluralize,
 )
-from opro_cli.reports.request_words import list_request_notes
 
 if TYPE_CHECKING:
     from opro_cli.core.scale import Scale
 
-Data = Mapping[str, Any]
-"""A part of `result.json`."""
-
 _PURPOSE = 120
 """Terminal cells of what a prompt was made for."""
-_UNREAD = 200
-"""Terminal cells of a reply of the optimizer."""
 _NAME = 30
 """Terminal cells of a baseline's name."""
 
@@ -50,15 +54,6 @@ _HEADLINES = {
 
 _STYLES = {"improved": "bold green", "none": "bold yellow", "worse": "bold red"}
 """Of the kinds of what a search for solutions found."""
-
-_SPLITS = ("train", "dev", "test")  # those of core/task/example, which takes 7 ms to import
-
-_SKIPPED = {
-    "too long": "too long",
-    "digits": "with digits",
-    "tag": "with a tag in them",
-    "leaks": "that quote train questions",
-}
 
 
 def print_result(
@@ -108,9 +103,9 @@ def _print_details(result: Data, page: Page) -> None:
         page.write_table(_build_values(problem, result))
     elif start is not None and best is not None:
         page.write_table(_build_scores(result))
-        for line in _list_shared(result):
+        for line in list_shared(result):
             page.write_line(line)
-        for line in _list_missed(result, start, best):
+        for line in list_missed(result, start, best):
             page.write_line(line, "yellow")
     tested = any(baseline["scores"]["test"] for baseline in result.get("baselines", ()))
     if tested or result.get("closed_set"):
@@ -121,7 +116,7 @@ def _print_details(result: Data, page: Page) -> None:
             page.write_line(constant)
         for line in _list_disagreements(result):
             page.write_line(line, "dim")
-    if choice := _describe_choice(result):
+    if choice := describe_choice(result):
         page.write_line(choice)
     print_front(result, page)
     if noise := result.get("noise"):
@@ -134,8 +129,8 @@ def _print_details(result: Data, page: Page) -> None:
         page.write_line(format_spared(spared, result["best"]))
     stopped = result.get("stopped_early", {})  # a result of an older opro lacks it
     if stopped.get("candidates"):
-        page.write_line(_describe_stopped(result, stopped))
-    for line in _list_warnings(result):
+        page.write_line(describe_stopped(result, stopped))
+    for line in list_warnings(result):
         page.write_line(line, "yellow")
 
 
@@ -214,7 +209,7 @@ def _build_scores(result: Data) -> Table:
         "points" if formats.are_shares(scale) else "change",
     )
     rows = []
-    for split in _SPLITS:
+    for split in SPLITS:
         before, after = start["scores"].get(split), best["scores"].get(split)
         if before or after:
             change = ""
@@ -228,17 +223,6 @@ def _build_scores(result: Data) -> Table:
     return Table.build(titles, rows, right=(3,))
 
 
-def _describe_stopped(result: Data, stopped: Data) -> str:
-    """Say who was not asked everything: they lost their race, or the budget ended them all."""
-    some = f"{stopped['candidates']:,} of {pluralize(result['candidates'], 'candidate')}"
-    saved = pluralize(stopped["questions_not_asked"], "question")
-    train = ((result["best"] or {}).get("scores") or {}).get("train") or {}
-    if train.get("estimated"):  # not even the winner has all answers: nobody lost a race
-        was = "was" if stopped["candidates"] == 1 else "were"
-        return f"{some} {was} asked some of the train questions only, {saved} not asked"
-    return f"racing: {some} stopped early, {saved} not asked"
-
-
 def _format_score(score: Data | None, scale: Scale | None) -> str:
     if score is None:
         return "-"
@@ -247,41 +231,6 @@ def _format_score(score: Data | None, scale: Scale | None) -> str:
     if not score.get("estimated"):
         return text
     return f"~{text.removesuffix(' 0/0')}"  # the dev questions may have been asked of others alone
-
-
-def _list_shared(result: Data) -> Iterator[str]:
-    """Say which questions a difference is of, where start and best were asked different ones."""
-    scale = formats.read_scale(result)
-    for split, shared in result.get("shared", {}).items():  # a result of an older opro lacks it
-        before, after = (formats.format_mean(shared[name], scale) for name in ("start", "best"))
-        asked = f"{pluralize(shared['n'], 'question')} that both were asked"
-        yield f"difference on {split}: of the {asked}, {before} → {after}"
-
-
-def _list_missed(result: Data, start: Data, best: Data) -> Iterator[str]:
-    """Say how many questions have no answer that counts, and how that affects the score."""
-    left_out = result.get("unanswerable") == "exclude"
-    rule = "are left out" if left_out else "count as wrong"
-    for name, candidate in (("start", start), ("best", best)):
-        if unreadable := _count_missed("unreadable", candidate):
-            yield f"unreadable answers under {name} (they count as wrong): {unreadable}"
-        if cut := _count_missed("cut", candidate):
-            yield f"  of these replies cut at scorer.max_tokens: {cut}"
-        if refused := _count_missed("refused", candidate, left_out=left_out):
-            yield f"refused questions under {name} (they {rule}): {refused}"
-
-
-def _count_missed(kind: str, candidate: Data, *, left_out: bool = False) -> str:
-    """Return the number of missed answers by split; results of an older opro lack some kinds.
-
-    If they were `left_out` of a score, its `n` does not contain them.
-    """
-    scores = ((split, candidate["scores"].get(split)) for split in _SPLITS)
-    return ", ".join(
-        f"{score[kind]} of {score['n'] + score[kind] * left_out} on {split}"
-        for split, score in scores
-        if score and score.get(kind)
-    )
 
 
 def _build_baselines(result: Data) -> Table:
@@ -313,7 +262,7 @@ def _list_constant(majority: Data, scale: Scale | None) -> list[tuple[str, str, 
 def _describe_constant(result: Data) -> str:
     """Say what always giving the commonest answer scores where there are no test questions."""
     majority = (result.get("closed_set") or {}).get("majority")
-    for split in reversed(_SPLITS):
+    for split in reversed(SPLITS):
         if majority and (score := majority["scores"][split]):
             name = name_constant(majority["answer"], _NAME)
             return f"{name} on {split}: {formats.format_percent(score['mean'])}"
@@ -350,73 +299,6 @@ def _format_difference(comparison: Data | None) -> str:
     change, p_value = comparison["difference"], comparison["paired_test"]["p_value"]
     points, ends = formats.format_points(change["mean"]), formats.format_ends(*change["interval"])
     return f"{points} [{ends}], p = {formats.format_p(p_value)}"
-
-
-def _describe_choice(result: Data) -> str:
-    """Say how sure the winner was before test; "" where it won otherwise, or is the start prompt.
-
-    The first by score may have had to stand back for a cheaper prompt.
-    """
-    choice, best = result.get("choice"), result["best"]  # a result of an older opro has no choice
-    if not choice or not best or choice["share"] < choice["needed"] or "preferred" in result:
-        return ""
-    if (choice["first"], choice["step"]) != (best["instruction"], best["step"]):
-        return ""
-    share, splits = formats.format_share(choice["share"]), result["chosen_by"].replace("+", " and ")
-    if choice.get("estimated"):
-        return f"chosen by estimates on {splits}: better than the start prompt with chance {share}"
-    return f"chosen on {splits}: better than the start prompt in {share} of resamples"
-
-
-def format_noise(noise: Data) -> str:
-    """Say how many scores changed when the scorer was asked the same again."""
-    return (
-        f"the start prompt's {pluralize(noise['n'], 'test question')} asked again, "
-        f"{pluralize(noise['changed'], 'score')} changed "
-        f"({formats.format_points(noise['difference'])} points)"
-    )
-
-
-def format_spared(spared: Data, best: Data) -> str:
-    """Say which test questions were not asked where the start prompt is the winner, and why."""
-    prompts, questions = spared["prompts"], pluralize(spared["questions"], "question")
-    rest = (
-        ""
-        if best["scores"].get("test")
-        else ("; `search.test_unbeaten_start: true` asks the start prompt's, once")
-    )
-    whom = f" of {pluralize(prompts, 'prompt')}" if prompts else ""
-    return f"test: {questions}{whom} not asked, since there is no gain to prove{rest}"
-
-
-def _list_warnings(result: Data) -> Iterator[str]:
-    """Yield exceeded limits, leaks, an idle optimizer, proposals that were not scored."""
-    for role, most in result["spend"].get("beyond_limits", {}).items():
-        yield describe_excess(role, **most)
-    yield from map(printable, list_request_notes(result))
-    leaks = (result["best"] or {}).get("leaks") or ()
-    if leaks:
-        quotes = "; ".join(f'"{printable(leak["quote"], 60)}"' for leak in leaks[:3])
-        yield f"the best prompt quotes train questions: {quotes}"
-    proposals = result.get("proposals", {})  # a result of an older opro lacks it
-    if shown := proposals.get("shown"):
-        yield f"the meta-prompt was too long for the optimizer: it had {printable(shown)}"
-    replies, idle = proposals.get("replies", 0), proposals.get("nothing_new", 0)
-    skipped = proposals.get("skipped", {})
-    if replies and 2 * idle >= replies:
-        new = "solution" if result.get("problem") else "instruction"
-        why = ", ".join(proposals.get("why", ())) or "the replies are in events.jsonl"
-        if not result.get("nothing_tried"):  # which has said so
-            yield printable(
-                f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
-                f"{new}: {why}"
-            )
-        if unread := proposals.get("said"):
-            yield f'the optimizer said: "{printable(" ".join(unread.split()), _UNREAD)}"'
-        skipped = {} if "why" in proposals else skipped
-    reasons = [f"{n} {_SKIPPED[reason]}" for reason, n in skipped.items() if reason in _SKIPPED]
-    if reasons:
-        yield f"proposals not scored: {', '.join(reasons)}"
 
 
 def _print_prompt(best: Data, start: Data | None, page: Page, kind: str = "prompt") -> None:

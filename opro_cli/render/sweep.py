@@ -59,13 +59,15 @@ def explain_stop(row: CellRow) -> str:
 
 def format_test_scores(result: Mapping[str, Any] | None) -> tuple[str, str, str]:
     """Return start, best and their difference on test, as far as they are known."""
-    start, best = _get_test_mean(result, "initial"), _get_test_mean(result, "best")
+    start, best = _get_test_score(result, "initial"), _get_test_score(result, "best")
     if result is None or start is None or best is None:
         return NONE, NONE, NONE
     scale = formats.read_scale(result)
-    finished = result.get("status") == "finished"  # before that they may have other questions
-    difference = formats.format_change(start, best, scale) if finished else NONE
-    return formats.format_mean(start, scale), formats.format_mean(best, scale), difference
+    first, second = (formats.format_mean(score["mean"], scale) for score in (start, best))
+    if result.get("status") == "finished":
+        return first, second, formats.format_change(start["mean"], best["mean"], scale)
+    # Before that each may have been asked a part of the questions, and another one.
+    return f"{first} of {start['n']}", f"{second} of {best['n']}", NONE
 
 
 def format_outcome(result: Mapping[str, Any] | None) -> tuple[str, str, str]:
@@ -90,10 +92,9 @@ def describe_find(problem: Mapping[str, Any], *, minimise: bool) -> str:
     return f"{100 * problem['gap']:,.1f} % {'above' if minimise else 'below'}"
 
 
-def _get_test_mean(result: Mapping[str, Any] | None, which: str) -> float | None:
+def _get_test_score(result: Mapping[str, Any] | None, which: str) -> Mapping[str, Any] | None:
     candidate = result and result.get(which)
-    score = candidate and candidate["scores"].get("test")
-    return score["mean"] if score else None
+    return (candidate and candidate["scores"].get("test")) or None
 
 
 def format_closing(table: SweepTable, again: str) -> Iterator[str]:

@@ -7,7 +7,6 @@ Rich draws them, too (`render/consoles`), but takes longer to import than all el
 from __future__ import annotations
 
 import csv
-import io
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from opro_cli.render.safe import (
     printable,
     wrap_printable,
 )
+from opro_cli.render.streams import take_any_text, take_sequences, take_utf8
 from opro_cli.reports.formats import disarm_formula
 
 MOST_CELLS = 500
@@ -216,9 +216,8 @@ class Page:
 
 
 def make_page(stream: TextIO) -> Page:
-    """Return a page on a stream; letters that its encoding lacks are written out."""
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="backslashreplace")
+    """Return a page on a stream; what its encoding lacks has stand-ins."""
+    take_any_text(stream)
     return Page(stream)
 
 
@@ -279,7 +278,7 @@ def _is_terminal(stream: TextIO) -> bool:
     if compatible in ("0", "1"):
         return compatible == "1"
     forced = os.environ.get("FORCE_COLOR")
-    return stream.isatty() if forced is None else bool(forced)
+    return stream.isatty() and take_sequences(stream) if forced is None else bool(forced)
 
 
 def _measure_terminal() -> int:
@@ -369,6 +368,7 @@ def write_csv(rows: Sequence[Mapping[str, object]], stream: TextIO) -> None:
 
     Control characters are written out for a terminal alone: a file keeps the values.
     """
+    take_utf8(stream)
     writer = csv.DictWriter(
         stream, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
     )

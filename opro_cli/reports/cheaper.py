@@ -26,7 +26,7 @@ from opro_cli.core.run.deciding import get_basis, list_splits, measure_mean
 from opro_cli.core.run.selection import find_leader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
-from opro_cli.core.settings.settings import CostKind
+from opro_cli.core.settings.search import CostKind
 from opro_cli.core.stats.intervals import POWER
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Example, Split
@@ -184,17 +184,32 @@ def judge_costs(
         keys["pruned"] = _serialize_savings(savings, state)
         costs = _word_costs(savings, state)
         return _word_pruned(verdict, savings, costs, test, proven), keys
+    claim = test if proven and verdict.outcome != "improved" else None
+    words = [*_word_choice(verdict, state, start, best, claim), _word_costs(savings, state)]
+    return replace(verdict, sentence="; ".join(words)), keys
+
+
+def _word_choice(
+    verdict: Verdict,
+    state: RunState,
+    start: Candidate,
+    best: Candidate,
+    claim: NonInferiority | None,
+) -> list[str]:
+    """Return why a prompt that is not the best by score was chosen, behind the verdict.
+
+    `claim` is the test that says it is not worse than the start prompt, None for none.
+    """
     leader = find_leader(state)
     words = [verdict.sentence]
     if leader is not None and leader is not best and (seen := _test_seen(state, best, leader)):
         than = f"{_word_claim(seen)} than the best by score{_give_p(seen)} on train and dev"
         words = [f"the start prompt is kept for its cost, {than}"] if best is start else words
         words += [] if best is start else [f"chosen for its cost, {than}"]
-    if test is not None and proven and verdict.outcome != "improved":
-        than = f"{_word_claim(test)} than the start prompt{_give_p(test)}"
-        words.append(f"{than}{_word_small_loss(verdict, test)}")
-    words.append(_word_costs(savings, state))
-    return replace(verdict, sentence="; ".join(words)), keys
+    if claim is not None:
+        than = f"{_word_claim(claim)} than the start prompt{_give_p(claim)}"
+        words.append(f"{than}{_word_small_loss(verdict, claim)}")
+    return words
 
 
 def explain_preference(state: RunState, best: Candidate | None) -> dict[str, Any]:

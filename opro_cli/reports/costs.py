@@ -11,8 +11,9 @@ from opro_cli.core.run.progress import Role, count_endpoint_checks, estimate_cal
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Ask, Draft, End, RehearsedView
 from opro_cli.core.scale import Scale
+from opro_cli.core.settings.models import UNUSED, ModelSettings, PriceSettings
 from opro_cli.core.settings.read import read_options
-from opro_cli.core.settings.settings import UNUSED, ModelSettings, PriceSettings, Settings
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import SPLITS, Example, Message, Split
 from opro_cli.core.task.prompt import Prompt, TrajectoryEntry, build_messages
 from opro_cli.core.text import count_bytes

@@ -43,9 +43,14 @@ def are_shares(scale: Scale | None) -> bool:
     return scale is None or (scale.bounded and not scale.minimise)
 
 
+def to_percent(share: float) -> float:
+    """Return a share in percent, without the noise of floats, which rounds .5 either way."""
+    return round(100 * share, 9)
+
+
 def format_percent(mean: float) -> str:
     """Format 0.825 as "82.5 %"."""
-    return f"{100 * mean:.1f} %"
+    return f"{to_percent(mean):.1f} %"
 
 
 def format_share(share: float) -> str:
@@ -61,7 +66,7 @@ def format_number(value: float) -> str:
 
 def format_bounds(low: float, high: float) -> str:
     """Format an interval in percent: "[70.1–90.4]"."""
-    return f"[{100 * low:.1f}–{100 * high:.1f}]"
+    return f"[{to_percent(low):.1f}–{to_percent(high):.1f}]"
 
 
 def format_score(
@@ -132,7 +137,7 @@ def format_gain(result: Mapping[str, Any], split: str) -> str:
 
 def format_points(change: float) -> str:
     """Format a difference of two means in percentage points: "+20.0", "-2.5", "0.0"."""
-    value = round(100 * change, 1)
+    value = round(to_percent(change), 1)
     return f"{value:+.1f}" if value else "0.0"
 
 
@@ -143,7 +148,7 @@ def format_span(low: float, high: float) -> str:
 
 def format_ends(low: float, high: float) -> str:
     """Format the ends of a difference like `format_span`, with a sign even for 0.0."""
-    return f"{100 * low:+.1f} to {100 * high:+.1f}"
+    return f"{to_percent(low):+.1f} to {to_percent(high):+.1f}"
 
 
 def format_p(p_value: float) -> str:

@@ -83,6 +83,7 @@ class GateReport:
         run: The name of the gate's run, "" where nothing was asked.
         margin: The loss that would matter, as a share.
         rows: Questions that there are.
+        answered: Those that have an answer under both prompts.
         gate: Its looks.
         pairs: The differences at the last of them.
         bounds: The differences that this look does not refute.
@@ -102,6 +103,7 @@ class GateReport:
     model: str = ""
     run: str = ""
     rows: int = 0
+    answered: int = 0
     gate: Gate | None = None
     pairs: Differences | None = None
     bounds: Interval | None = None
@@ -114,7 +116,9 @@ class GateReport:
 
     @property
     def asked(self) -> int:
-        """The questions that the finding rests on."""
+        """The questions that the finding rests on; of no finding those that both answered."""
+        if self.verdict == "unfinished":
+            return self.answered
         return self.last.rows if self.last else 0
 
     @property
@@ -251,6 +255,7 @@ def build_report(
         model=run.settings["scorer"]["model"],
         run=run.name,
         rows=rows,
+        answered=len(set.intersection(*({*c.answers["test"].by_question} for c in sides))),
         gate=gate,
         pairs=pairs,
         bounds=pairs.find_bounds(last.level) if pairs and last else None,

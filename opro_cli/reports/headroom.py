@@ -16,21 +16,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist, fmean
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 from opro_cli.core.draws import Random, create_rng
-from opro_cli.core.labels import ClosedSet, is_same_label
+from opro_cli.core.labels import ClosedSet
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.state import RunState
+from opro_cli.core.spellings import is_same_label
 from opro_cli.core.stats.groups import count_independent, find_provable_gain
 from opro_cli.core.stats.intervals import Interval, wilson_interval
 from opro_cli.core.task.example import Split
-from opro_cli.reports.formats import format_percent
-
-Outcome = Literal["go", "no", "cannot tell"]
-HeadroomKind = Literal["format", "bias", "room", "wording", "knowledge", "none", "unknown"]
+from opro_cli.reports.finding import Headroom, HeadroomKind, Outcome, Tried, build_unasked
 
 GO, NO = 0.62, 0.20
 """The chance from which it is a go, and below which it is a no (tuned on simulated cells)."""
@@ -48,6 +45,8 @@ LEAST_ROWS = 4
 """Answers of the start prompt without which nothing is judged."""
 ROWS_FOR_NO = 20
 """Answers of the start prompt without which it is no "no": ten right ones of ten are little."""
+_UNSEEN: tuple[Split, ...] = ("dev", "test")
+_ALL = 0.97
 _normal = NormalDist()
 
 
@@ -96,126 +95,8 @@ class _Belief(NamedTuple):
     deviation: float
 
     def draw(self, rng: Random) -> float:
+        """Return a share at random, from 0 to 1."""
         return min(1.0, max(0.0, rng.gauss(self.mean, self.deviation)))
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """A prompt of the probe, for people.
-
-    Attributes:
-        name: What it tries; "" for a proposal of the optimizer.
-        instruction: Its text.
-        rows: That it was asked.
-        score: On them.
-        start_score: Of the start prompt on the same rows.
-        unreadable: Share of its replies.
-    """
-
-    name: str
-    instruction: str
-    rows: int
-    score: float
-    start_score: float
-    unreadable: float
-
-
-@dataclass(frozen=True, slots=True)
-class Headroom:
-    """The finding of a probe.
-
-    Attributes:
-        outcome: go, no, or cannot tell.
-        chance: That the search ends in "improved", as far as the probe can tell.
-        gain: Expected of the search, in shares of right answers; `interval` is its 95 % one.
-        kind: What there is to gain from: answers that cannot be read (format), one answer to
-            everything (bias), replies cut at max_tokens (room), other words (wording), or nothing:
-            what the model does not know (knowledge), or that all is right or all wrong (none).
-        start: Score of the start prompt on the rows of the probe.
-        rows: Of the probe.
-        power: By split, the least gain that it tells from chance 4 times in 5.
-        tried: The prompts, the best first.
-        elsewhere: The name of a worked example or position that did better, "" for none.
-        calls: That the probe made or found known.
-        kept: Those of them that the search need not make: answers to its start prompts.
-    """
-
-    outcome: Outcome
-    chance: float
-    gain: float
-    interval: Interval
-    kind: HeadroomKind
-    start: float
-    rows: int
-    power: Mapping[Split, float | None]
-    tried: Sequence[Tried] = ()
-    elsewhere: str = ""
-    calls: int = 0
-    reason: str = ""
-    kept: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what `opro check --headroom --json` prints of it."""
-        return {
-            "outcome": self.outcome,
-            "chance": self.chance,
-            "gain": self.gain,
-            "interval": [self.interval.low, self.interval.high],
-            "kind": self.kind,
-            "start": self.start,
-            "rows": self.rows,
-            "calls": self.calls,
-            "kept": self.kept,
-            "least_gain": dict(self.power),
-            "sentence": self.write_sentence(),
-            "advice": self.write_advice(),
-            "tried": [
-                {
-                    "name": each.name or None,
-                    "instruction": each.instruction,
-                    "rows": each.rows,
-                    "score": each.score,
-                    "start_score": each.start_score,
-                    "unreadable": each.unreadable,
-                }
-                for each in self.tried
-            ],
-        }
-
-    def write_sentence(self) -> str:
-        """Return the judgement with its figures."""
-        if self.reason:
-            return f"{self.outcome}: {self.reason}"
-        low, high = 100 * self.interval.low, 100 * self.interval.high
-        return (
-            f"{self.outcome}: the start prompt gets {format_percent(self.start)} of {self.rows} "
-            f"train rows right, and a search may gain some {100 * self.gain:.0f} points "
-            f"({low:+.0f} to {high:+.0f})"
-        )
-
-    def write_advice(self) -> str:
-        """Return what to do, in a sentence."""
-        advice, least = _ADVICE[self.kind], self.power.get("test")
-        if self.outcome == "no" and least is not None and 0.05 <= self.gain < least:
-            advice = "these test rows could not tell such a gain from chance: give more of them"
-        if self.elsewhere:
-            advice += f"; try {self.elsewhere}, too, which no search does"
-        return advice
-
-
-_ADVICE: Mapping[HeadroomKind, str] = {
-    "format": "replies cannot be read: say in the start prompt what an answer looks like, or let "
-    "the search find it",
-    "bias": "the scorer gives one answer to nearly everything: prompts that make it weigh the "
-    "answers may move it; so may another order or other names of the labels",
-    "room": "replies are cut at scorer.max_tokens: raise it, or ask for short replies, before "
-    "anything else",
-    "wording": "wording moves this scorer: search",
-    "knowledge": "no wording moves the score by more than chance may: what is missing is knowledge "
-    "or ability, so try another model, give it what it lacks, or check the gold answers",
-    "none": "there is nothing to find: leave the prompt as it is, or ask harder questions",
-    "unknown": "a larger probe would tell: allow it more calls, or search with a small budget",
-}
 
 
 def judge_headroom(
@@ -250,20 +131,15 @@ def judge_headroom(
     written = [each for each in tried if kinds.get(each.id, PromptKind()).wording]
     gains = _draw_gains(start, written, rows, kinds)
     score = _mean(_count(start, rows))
-    decided: Split = "test" if sizes["test"] else "dev" if sizes["dev"] else "train"
-    deciding = count_independent(sizes[decided], decider.groups.get(decided, ()))
-    z = _normal.inv_cdf(1 - decider.find_alpha(decided) / 2)
-    differing = 2 * OWN * score * (1 - score) + 0.02
-    chance = fmean(_compute_power(gain, differing, deciding, z) for gain in gains)
+    chance = _compute_chance(gains, score, sizes, decider)
     gains.sort()
-    outcome: Outcome = "go" if chance >= GO else "no" if chance < NO else "cannot tell"
     n = int(_count(start, rows).asked)
+    outcome: Outcome = "go" if chance >= GO else "no" if chance < NO else "cannot tell"
+    came_first = not tried and score < _ALL  # a ceiling
+    if came_first or (outcome == "no" and n < ROWS_FOR_NO):
+        outcome = "cannot tell"
     # Where nothing failed, what may still fail is all there is to gain.
     unseen = 1 - wilson_interval(score, n).low if score == 1 else 0.0
-    if (outcome == "no" and n < ROWS_FOR_NO) or (
-        not tried and score < _ALL
-    ):  # a ceiling came first
-        outcome = "cannot tell"
     return Headroom(
         outcome,
         chance,
@@ -277,18 +153,6 @@ def judge_headroom(
         _find_elsewhere(tried, start, rows, kinds),
         calls,
         kept=sum(int(_count(each, rows).asked) for each in asked) * state.calls_per_question,
-    )
-
-
-_UNSEEN: tuple[Split, ...] = ("dev", "test")
-_ALL = 0.97
-
-
-def build_unasked(reason: str, power: Mapping[Split, float | None], calls: int = 0) -> Headroom:
-    """Return the finding of a probe that could not ask enough."""
-    nothing = Interval(-1.0, 1.0)
-    return Headroom(
-        "cannot tell", 0.5, 0.0, nothing, "unknown", 0.0, 0, power, calls=calls, reason=reason
     )
 
 
@@ -386,6 +250,24 @@ def _estimate_spread(seen: Sequence[tuple[float, float]], before: float) -> tupl
             total += shift * shift + spread * noise * weight
         spread = max(1e-9, total / (len(seen) + WEIGHT))
     return mean, spread
+
+
+def _compute_chance(
+    gains: Sequence[float], score: float, sizes: Mapping[Split, int], decider: Decider
+) -> float:
+    """Return the chance that the search ends in "improved", on the split that its verdict is of.
+
+    Args:
+        gains: As they may be.
+        score: Of the start prompt.
+        sizes: Of the splits.
+        decider: What these can prove.
+    """
+    split: Split = "test" if sizes["test"] else "dev" if sizes["dev"] else "train"
+    n = count_independent(sizes[split], decider.groups.get(split, ()))
+    z = _normal.inv_cdf(1 - decider.find_alpha(split) / 2)
+    differing = 2 * OWN * score * (1 - score) + 0.02
+    return fmean(_compute_power(gain, differing, n, z) for gain in gains)
 
 
 def _compute_power(gain: float, differing: float, n: int, z: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,8 @@ from opro_cli.core.run.candidates import Answers, Candidate, Outcome
 from opro_cli.core.scale import SHARE
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
-from opro_cli.reading.labels import find_mentions
+from opro_cli.reading.mentions import find_mentions
+from opro_cli.reading.reply_text import normalize_characters
 from opro_cli.reports.formats import format_percent
 from opro_cli.reports.paired import compare_candidates
 from opro_cli.reports.recorded import RecordedRun
@@ -90,7 +91,8 @@ def find_labels(run: RecordedRun) -> ClosedSet | None:
     if run.state.scale != SHARE or task.get("problem"):
         return None
     kind = get_kind(task.get("answer") or "", task.get("evaluator") or "model")
-    return find_closed_set(kind, run.examples, shares=task.get("label_score") == "f1")
+    shares = task.get("label_score") == "f1"
+    return find_closed_set(kind, run.examples, shares=shares, least=1)
 
 
 def answer_always(label: str, closed: ClosedSet, like: Candidate | None = None) -> Candidate:
@@ -281,20 +283,26 @@ def describe_golds(
             f"every gold answer is {_shorten(next(iter(counts)))}: a prompt that makes the model "
             "always say it is always right"
         )
-    if labels and all(label.lstrip("-").isdecimal() for label in labels):
-        notes.append(
+    return GoldAnswers(counts, (*notes, *_note_labels(labels, (*prompts, asked))))
+
+
+def _note_labels(labels: Sequence[str], texts: Sequence[str]) -> Iterator[str]:
+    """Yield what a model cannot know of a closed set of labels from the texts that it gets."""
+    if not labels:
+        return
+    if all(label.lstrip("-").isdecimal() for label in labels):
+        yield (
             f"the labels are bare numbers ({_list_some(labels)}), and no model knows what they "
             "mean; name them with task.labels: {0: …, 1: …}"
         )
-    elif labels:
-        named = {m.label for text in (*prompts, asked) for m in find_mentions(text, labels)}
-        unnamed = [each for each in labels if each not in named]
-        if unnamed:
-            notes.append(
-                f"no prompt names {_list_some(unnamed)}: a model that is not told the labels has "
-                "to guess them; name them in search.start or in the question"
-            )
-    return GoldAnswers(counts, tuple(notes))
+        return
+    plain = map(normalize_characters, texts)
+    named = {mention.label for text in plain for mention in find_mentions(text, labels)}
+    if unnamed := [each for each in labels if each not in named]:
+        yield (
+            f"no prompt names {_list_some(unnamed)}: a model that is not told the labels has "
+            "to guess them; name them in search.start or in the question"
+        )
 
 
 def _are_class_numbers(counts: Mapping[str, int], answer: str) -> bool:

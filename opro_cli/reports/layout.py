@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from opro_cli.core.run.layout import TEST_SHARE, count_for_verdict, count_test, lay_out
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import DEMOS, PLACE, Settings
+from opro_cli.core.settings.search import DEMOS, PLACE
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.stats.groups import find_provable_gain
 from opro_cli.core.task.example import Example, Split
 from opro_cli.reports.formats import pluralize

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.task.chat import QUESTION
 from opro_cli.core.task.example import Message
-from opro_cli.core.task.placeholders import list_names
+from opro_cli.core.task.placeholders import find_placeholders, list_names
 from opro_cli.core.task.prompt import Prompt
 
 
@@ -36,6 +37,35 @@ def note_names(prompts: Sequence[str], fields: Sequence[str]) -> list[str]:
     ]
 
 
+_BRACES = re.compile(r"\{[^\W\d]\w*\}")
+
+
+def note_braces(prompts: Sequence[str], fields: Sequence[str]) -> list[str]:
+    """Return a note on names in single braces that are no fields, where rows have a single input.
+
+    Such a name may stand for the input: {text}.
+
+    Args:
+        prompts: The texts, in which nothing is filled.
+        fields: The names of the fields, on which `note_names` has a note.
+    """
+    known = {f"{{{name}}}" for name in (*fields, *QUESTION)}
+    found = dict.fromkeys(
+        spelled
+        for prompt in prompts
+        for spelled in find_placeholders(prompt)
+        if _BRACES.fullmatch(spelled) and spelled not in known
+    )
+    if not found:
+        return []
+    are = "is" if len(found) == 1 else "are"
+    return [
+        f"{', '.join(found)} in a start prompt {are} sent as written: opro fills nothing in single "
+        "braces. Where your own program does, all is well; the question goes into a hole "
+        "{{question}} of task.prompt (`opro docs prompts`)"
+    ]
+
+
 def serialize_form(candidate: Candidate) -> dict[str, Any]:
     """Return the keys `demos` and `layout` of a candidate, each where it has any of its own."""
     content = candidate.content
@@ -56,6 +86,7 @@ class WholePrompt:
         instruction: The text that was optimized.
         messages: The chat around it; empty where an evaluator of the user's own builds it.
         form: Worked examples and layout, as `serialize_form` returns them.
+        escaped: The instruction has what reads as a hole of the chat; there it is escaped.
     """
 
     run: str
@@ -63,6 +94,7 @@ class WholePrompt:
     instruction: str
     messages: tuple[Message, ...]
     form: Mapping[str, Any] = field(default_factory=dict)
+    escaped: bool = False
 
     @property
     def text(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
-from opro_cli.core.run.candidates import (
+from opro_cli.core.run.proposals import (
     CUT_SHORT,
     DECLINED,
     EMPTY,
@@ -23,7 +23,7 @@ _TAGGED = ("opro", "reflect", "evolve", "paper-gpt", "paper-instructions-only")
 """Strategies that read a text between tags."""
 _PLAIN = {
     EMPTY: "empty",
-    REFUSED: "refused by a content filter",
+    REFUSED: "refused by the provider",
     DECLINED: "declined",
     REPEATED: "repeated",
     LEAKS: "quoting train questions",

@@ -21,6 +21,7 @@ from opro_cli.core.run.events import (
 from opro_cli.core.run.spend import RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Example, Split, is_filtered
+from opro_cli.errors import name_in_shell
 
 Status = Literal["finished", "running", "stopped", "failed", "killed"]
 
@@ -44,6 +45,11 @@ class RecordedRun:
     examples: Mapping[Split, Sequence[Example]]
     state: RunState
     status: Status
+
+    @property
+    def argument(self) -> str:
+        """The run as a command from the present folder takes it."""
+        return name_in_shell(self.folder)
 
 
 MAX_POINTS = 240

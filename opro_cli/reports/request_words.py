@@ -49,7 +49,7 @@ def describe_cut(
     if cut_empty:
         yield f"{cut_empty} {of} were empty: cut at {limit}, reasoning included{raise_it}"
     if cut:
-        yield f"{cut} {of} could not be read: cut at {limit}{raise_it}"
+        yield f"{cut} {of} could not be read because they were cut at {limit}{raise_it}"
 
 
 def describe_refused(
@@ -89,6 +89,6 @@ def describe_window(role: str, tokens: int, prompts: int) -> str:
     return (
         f"{prompts} different prompts of the {role} were all counted with {format_count(tokens)} "
         "tokens, and none with more: the server's window is likely too small, and cuts them "
-        f"without a word (Ollama: `OLLAMA_CONTEXT_LENGTH={twice} ollama serve`, or num_ctx in the "
-        "Modelfile)"
+        f"without a word (Ollama: set OLLAMA_CONTEXT_LENGTH={twice} for `ollama serve`, or num_ctx "
+        "in the Modelfile)"
     )

@@ -18,6 +18,8 @@ Limits = Mapping[str, int | None]
 """The max_tokens of each role, None where none is sent."""
 MOST_CUT = 0.1
 """Share of a prompt's answers from which on its score is one of the limit as well."""
+MOST_CUT_TO_CLAIM = 0.5
+"""Share of the start prompt's test answers that may be cut where a gain over it is claimed."""
 
 
 def describe_requests(state: RunState, limits: Limits) -> dict[str, Any]:
@@ -78,4 +80,13 @@ def blame_limit(verdict: Verdict, limits: Limits, *candidates: Candidate | None)
     key = f"scorer.max_tokens ({limit})" if limit else "the server's limit of tokens"
     measured = "so that the scores measure the limit, not the prompt; raise it"
     sentence = f"{cut} of {format_count(asked)} replies were cut at {key}, {measured}"
-    return replace(verdict, sentence=f"{sentence}; {verdict.sentence}")
+    verdict = replace(verdict, sentence=f"{sentence}; {verdict.sentence}")
+    if verdict.outcome == "improved" and candidates[0] and _is_mostly_cut(candidates[0]):
+        # A prompt that says less gains whatever it says.
+        return replace(verdict, outcome=None, headline="")
+    return verdict
+
+
+def _is_mostly_cut(candidate: Candidate) -> bool:
+    test = candidate.answers["test"]
+    return test.cut > MOST_CUT_TO_CLAIM * len(test.by_question)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 from opro_cli.core.labels import ClosedSet
-from opro_cli.core.run.candidates import Candidate, Score
+from opro_cli.core.run.candidates import Candidate, Score, is_again
 from opro_cli.core.run.cheapest import prunes
 from opro_cli.core.run.deciding import Decision, get_basis
-from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.selection import (
     decide,
     find_baseline,
@@ -19,8 +17,7 @@ from opro_cli.core.run.selection import (
     is_untried,
     select_spared,
 )
-from opro_cli.core.run.spend import Bounds, RoleSpend
-from opro_cli.core.run.state import RunState, is_again
+from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.example import SPLITS
 from opro_cli.reports.cheaper import (
@@ -44,14 +41,9 @@ from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.proposals import NOTHING_TRIED, describe_untried, serialize_proposals
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.requests import blame_limit, describe_requests
-from opro_cli.reports.used_rows import read_test_use
-from opro_cli.reports.verdict import (
-    Verdict,
-    compare_with_start,
-    find_rivals,
-    judge,
-    measure_noise,
-)
+from opro_cli.reports.spend import serialize_spend
+from opro_cli.reports.used_rows import JudgedUse, read_test_use
+from opro_cli.reports.verdict import Verdict, compare_with_start, find_rivals, judge, measure_noise
 
 
 def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
@@ -63,13 +55,9 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     failed = ended is not None and ended.reason == "failed"
     why = f"the run failed: {ended.detail}" if ended and failed else "the run is not finished"
     verdict, costs = Verdict(None, why), dict[str, Any]()
-    limits, use = read_limits(run), read_test_use(run) if finished else None
+    use = read_test_use(run) if finished else None
     if finished:
-        verdict = qualify(judge(state, start, best, use), best, closed)
-        verdict = blame_limit(verdict, limits, start, best)
-        verdict, costs = judge_costs(verdict, state, (start, best), run.examples.get("train", ()))
-        if best is not None and (rivals := find_rivals(state, best)):
-            verdict = replace(verdict, sentence="; ".join([verdict.sentence, *rivals]))
+        verdict, costs = _judge_finished(run, start, best, closed, use)
     if untried := find_untried(run, finished=finished):
         verdict = Verdict(None, untried, headline=NOTHING_TRIED)
     problem = read_problem(run.settings, run.examples)
@@ -93,19 +81,12 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         **costs,
         **(explain_preference(state, best) if finished else {}),
         **build_front(state, serialize_candidates(state) if weighs_cost(state) else ()),
-        "baselines": [
-            {
-                **serialize_candidate(other, state),
-                "against_start": compare_with_start(start, other, state.scale),
-            }
-            for other in map(state.get_candidate, state.baselines)
-            if start is not None and finished
-        ],
+        "baselines": _serialize_baselines(state, start) if finished else [],
         **({"closed_set": describe_closed_set(closed, start, best)} if closed else {}),
         "noise": measure_noise(state, start) if start and finished else None,
         "not_asked": describe_spared(state, start, best) if finished else None,
         "spend": serialize_spend(state),
-        "requests": describe_requests(state, limits),
+        "requests": describe_requests(state, read_limits(run)),
         "steps_done": count_steps_done(state),
         "candidates": len(state.candidates),
         "proposals": serialize_proposals(state, run.settings["optimizer"].get("max_tokens")),
@@ -117,6 +98,36 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         # At work: the time between a kill and the resume does not count.
         "seconds": None if state.last_at is None else round(state.working_seconds, 1),
     }
+
+
+def _judge_finished(
+    run: RecordedRun,
+    start: Candidate | None,
+    best: Candidate | None,
+    closed: ClosedSet | None,
+    use: JudgedUse | None,
+) -> tuple[Verdict, dict[str, Any]]:
+    """Return the verdict on a finished search, and the keys of the result on what answers cost."""
+    state = run.state
+    verdict = qualify(judge(state, start, best, use), best, closed)
+    verdict = blame_limit(verdict, read_limits(run), start, best)
+    verdict, costs = judge_costs(verdict, state, (start, best), run.examples.get("train", ()))
+    if best is not None and (rivals := find_rivals(state, best)):
+        verdict = replace(verdict, sentence="; ".join([verdict.sentence, *rivals]))
+    return verdict, costs
+
+
+def _serialize_baselines(state: RunState, start: Candidate | None) -> list[dict[str, Any]]:
+    """Return the well-known instructions, each compared with the start prompt."""
+    if start is None:
+        return []
+    return [
+        {
+            **serialize_candidate(other, state),
+            "against_start": compare_with_start(start, other, state.scale),
+        }
+        for other in map(state.get_candidate, state.baselines)
+    ]
 
 
 def _describe_shared(start: Candidate | None, best: Candidate | None) -> dict[str, Any]:
@@ -256,92 +267,6 @@ def _count_stopped_early(state: RunState) -> dict[str, int]:
 def count_steps_done(state: RunState) -> int:
     """Count the steps whose candidates have all their train answers."""
     return state.step if state.is_step_done(state.step) else max(0, state.step - 1)
-
-
-def serialize_spend(state: RunState) -> dict[str, Any]:
-    """Return the spend of both models; a total is null as soon as one answer's figure is unknown.
-
-    counted: the figures of metered answers. uncounted: upper bounds of unmetered calls, that is of
-    answers without token counts and of unanswered calls that the provider may bill.
-    beyond_limits: the most that a model took beyond its limits.
-    """
-    roles = list(state.spend.values())
-    return {
-        "usd": _sum_usd(roles, [role.usd for role in roles]),
-        "prompt_tokens": sum_known([role.prompt_tokens for role in roles]),
-        "completion_tokens": sum_known([role.completion_tokens for role in roles]),
-        "reasoning_tokens": sum_reported([role.reasoning_tokens for role in roles]),
-        "usd_without_cache": _estimate_without_cache(roles),
-        "calls": count_calls(state),
-        "cached_calls": sum(role.cached for role in roles),
-        "counted": count_metered(roles),
-        "uncounted": bound_unmetered(roles),
-        "beyond_limits": find_excess(state.spend),
-    }
-
-
-def _estimate_without_cache(roles: Collection[RoleSpend]) -> float | None:
-    """Return dollars as if each answer of the cache had been asked for at the mean price of a call.
-
-    None where a price is unknown, or no call of a model shows what one costs.
-    """
-    if not any(role.cached for role in roles):
-        return _sum_usd(roles, [role.usd for role in roles])
-    total = 0.0
-    for role in roles:
-        if role.usd is None or (role.cached and not role.calls):
-            return None
-        total += role.usd * (1 + role.cached / role.calls) if role.calls else role.usd
-    return total
-
-
-def _sum_usd(roles: Collection[RoleSpend], usd: Collection[float | None]) -> float | None:
-    # From whole pico dollars, whose sum does not depend on the order.
-    return None if None in usd else sum(role.counted_pico_usd for role in roles) / 1e12
-
-
-def sum_known(numbers: Collection[int | None]) -> int | None:
-    """Return the sum; None as soon as one number is unknown."""
-    known = [number for number in numbers if number is not None]
-    return sum(known) if len(known) == len(numbers) else None
-
-
-def sum_reported(numbers: Collection[int | None]) -> int | None:
-    """Return the sum of the known numbers; None where none is known."""
-    known = [number for number in numbers if number is not None]
-    return sum(known) if known else None
-
-
-def count_metered(roles: Collection[RoleSpend]) -> dict[str, Any]:
-    """Return metered tokens and dollars; null where an answer has neither a count nor a bound."""
-    tokens = [role.known_tokens for role in roles]
-    return {
-        "usd": _sum_usd(roles, [role.known_usd for role in roles]),
-        "prompt_tokens": sum_known([prompt for prompt, _ in tokens]),
-        "completion_tokens": sum_known([completion for _, completion in tokens]),
-    }
-
-
-def find_excess(spend: Mapping[str, RoleSpend]) -> dict[str, dict[str, int]]:
-    """Return by role the most tokens taken beyond max_tokens or beyond the bytes of a prompt."""
-    return {
-        role: {"longest_reply": excess.longest_reply, "prompt_overhead": excess.prompt_overhead}
-        for role, excess in spend.items()
-        if excess.longest_reply or excess.prompt_overhead
-    }
-
-
-def bound_unmetered(roles: Collection[RoleSpend]) -> dict[str, Any]:
-    """Return unmetered calls with bounds of their tokens and dollars; null without a price."""
-    bounds = Bounds()
-    for role in roles:
-        bounds.add_all(role.uncounted)
-    return {
-        "calls": bounds.answered + bounds.unanswered,
-        "unanswered": bounds.unanswered,
-        "tokens": bounds.tokens,
-        "usd": None if bounds.unpriced_tokens else bounds.pico_usd / 1e12,
-    }
 
 
 def serialize_candidate(candidate: Candidate, state: RunState) -> dict[str, Any]:

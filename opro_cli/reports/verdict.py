@@ -20,6 +20,7 @@ from opro_cli.reports.formats import (
     format_p,
     format_percent,
     format_share,
+    to_percent,
 )
 from opro_cli.reports.paired import PairedComparison, compare_candidates
 from opro_cli.reports.used_rows import JudgedUse, describe_wear
@@ -90,6 +91,13 @@ def judge(
         asked = any(each.answers["test"].by_question for each in (start, best))
         refused = "the scorer refused every test question"
         return Verdict(None, refused if asked or not state.looks else describe_untested(state))
+    return _judge_comparison(state, start, comparison, use)
+
+
+def _judge_comparison(
+    state: RunState, start: Candidate, comparison: PairedComparison, use: JudgedUse | None
+) -> Verdict:
+    """Return the verdict on two prompts that answered test questions in common."""
     outcome: Judgement = "not_distinguishable"
     if comparison.p_value < ALPHA:
         outcome = "improved" if comparison.difference > 0 else "worse"
@@ -130,8 +138,8 @@ def describe_unasked(state: RunState) -> str:
     if not has_tried(state):
         return "no proposal gave another prompt to try, so nothing was compared"
     return (
-        "the budget of calls was spent before any other prompt was asked a question, so nothing "
-        "was compared"
+        "the budget of calls, cached ones among them, ended before any other prompt was asked, "
+        "so nothing was compared"
     )
 
 
@@ -279,8 +287,8 @@ def _format_figures(comparison: PairedComparison) -> str:
     left_out = f"; left out: questions refused by the scorer, {' and '.join(refused)}"
     return (
         f"on {comparison.n} unseen test questions{of_groups} {format_percent(comparison.before)} → "
-        f"{format_percent(comparison.after)}, {100 * comparison.difference:+.1f} points (95 % "
-        f"interval {format_ends(interval.low, interval.high)}; {comparison.gained} gained, "
+        f"{format_percent(comparison.after)}, {to_percent(comparison.difference):+.1f} points "
+        f"(95 % interval {format_ends(interval.low, interval.high)}; {comparison.gained} gained, "
         f"{comparison.lost} lost, "
         f"{comparison.name} = {format_p(comparison.p_value)}){left_out if refused else ''}"
         + (f"; {edge}" if edge else "")

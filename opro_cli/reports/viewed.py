@@ -23,12 +23,14 @@ from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.core.task.example import SPLITS, Example, Message, Split
 from opro_cli.reports.answers import GradedAnswer
-from opro_cli.reports.comparison import PromptComparison, PromptDiff, SelectedPrompt
+from opro_cli.reports.comparison import PromptComparison, PromptDiff
 from opro_cli.reports.formats import disarm_formula
 from opro_cli.reports.labels import build_confusion, find_labels
 from opro_cli.reports.prompts import serialize_form
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import serialize_score, serialize_spend
+from opro_cli.reports.result import serialize_score
+from opro_cli.reports.selected import SelectedPrompt
+from opro_cli.reports.spend import serialize_spend
 
 MOST_SHOWN = 400
 """Characters of a question in a list."""

@@ -16,9 +16,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.core.run.progress import Role
+from opro_cli.core.settings.models import ModelSettings, is_computed_here
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import ChatReply, ChatRequest
-from opro_cli.store.answer_file import NewerSchemaError, connect, explain_failure, is_busy, shrink
+from opro_cli.models.gguf_files import pin_file
+from opro_cli.plugins import is_outside
+from opro_cli.ports import AnswerCache
+from opro_cli.store.answer_file import (
+    NewerSchemaError,
+    connect,
+    explain_failure,
+    find_cache_path,
+    is_busy,
+    read_cache_limit,
+    shrink,
+)
 from opro_cli.store.answer_table import (
     FAILURES,
     GET,
@@ -240,3 +253,28 @@ class BoundCache:
     def close(self) -> None:
         """Close the store of all models."""
         self.store.close()
+
+
+def open_caches(settings: Settings) -> dict[Role, AnswerCache]:
+    """Open the answer caches of the models that are cached, by role.
+
+    Raises:
+        UsageError: OPRO_CACHE_MB is no size.
+    """
+    cached = {role: model for role, model in settings.models.items() if is_cached(model)}
+    if not cached:
+        return {}
+    store = AnswerStore(find_cache_path(), read_cache_limit())
+    return {role: store.bind(pin_file(model)) for role, model in cached.items()}
+
+
+def is_cached(model: ModelSettings) -> bool:
+    """Return True for a model whose answers are kept for other runs.
+
+    An embedded one is computed here and free, and another version of opro may bring other weights
+    under its name. So may the next edit of a module: python:MODULE:NAME is cached where the config
+    says so. A gguf/ model is pinned to its file, and seconds of a CPU are worth keeping.
+    """
+    if is_outside(model.model):
+        return model.cache is True
+    return model.cache is not False and not is_computed_here(model.model)

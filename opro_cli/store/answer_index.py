@@ -15,14 +15,8 @@ from typing import Any, NamedTuple, Union, get_args
 
 import msgspec
 
-from opro_cli.core.run.events import (
-    Answered,
-    Event,
-    Feedback,
-    FirstReply,
-    MalformedEvent,
-    Refused,
-)
+from opro_cli.core.run.events import Answered, Event, Feedback, FirstReply, Refused
+from opro_cli.core.run.records import MalformedEvent
 from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import CUT, REFUSAL, Split, is_filtered
 from opro_cli.reports.answers import MARKS, NOT_ASKED

@@ -13,16 +13,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from opro_cli.core.run.events import (
-    FORMAT_VERSION,
-    Event,
-    MalformedEvent,
-    SessionEnded,
-    SessionStarted,
-    decode_record,
-    encode_record,
-)
+from opro_cli import shell
+from opro_cli.core.run.events import FORMAT_VERSION, Event, SessionEnded, SessionStarted
+from opro_cli.core.run.records import MalformedEvent, decode_record, encode_record
 from opro_cli.errors import JournalError, RunFolderError
+from opro_cli.files import BINARY, read_at, sync_file
 from opro_cli.store.folders import build_busy_error, get_failure_path, get_lock_path, get_pid_path
 
 # No text can contain this: inside a JSON string the quotes would be escaped.
@@ -158,7 +153,7 @@ class FileJournal:
         with ExitStack() as undo:
             undo.callback(self._lock.release)
             # Not created when missing: a run without its journal would ask everything again.
-            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | BINARY)
             undo.callback(os.close, self._fd)
             size = os.fstat(self._fd).st_size
             self.size = _cut_torn_tail(self.path, self._fd, size)
@@ -211,7 +206,7 @@ class FileJournal:
         if self._synced == size:
             return
         try:
-            os.fsync(self._fd)
+            sync_file(self._fd)
         except OSError as error:
             self._broken = error
             self._refuse_if_broken()
@@ -312,7 +307,7 @@ def build_damage_error(path: Path, line: int, what: str) -> JournalError:
     """Return the refusal of a journal from one line on, with the remedies."""
     remedy = "start a new run with `opro optimize`"
     if line > 1:
-        keep = f"head -n {line - 1} {path.name} > whole && mv whole {path.name}"
+        keep = shell.describe_cut(str(path), line)
         remedy = f"keep what comes before ({keep}) and resume: what came later is asked again"
     return JournalError(f"{path}:{line}: {what}", f"restore the file from a backup, or {remedy}")
 
@@ -338,7 +333,7 @@ def _cut_torn_tail(path: Path, fd: int, size: int) -> int:
     keep = _find_last_line(fd, size)
     if keep == size:
         return size
-    tail = os.pread(fd, size - keep, keep)
+    tail = read_at(fd, size - keep, keep)
     whole = measure_whole_event(tail)
     if keep == whole == 0:
         _check_not_lost(path, tail)
@@ -351,19 +346,19 @@ def _cut_torn_tail(path: Path, fd: int, size: int) -> int:
 def _find_last_line(fd: int, size: int) -> int:
     while size > 0:  # backwards, in blocks
         start = max(0, size - 65536)
-        newline = os.pread(fd, size - start, start).rfind(b"\n")
+        newline = read_at(fd, size - start, start).rfind(b"\n")
         if newline >= 0:
             return start + newline + 1
         size = start
     return 0
 
 
-_MAKE_ROOM = "free some space, then `opro resume` the run: nothing answered is lost"
+_MAKE_ROOM = "nothing answered is lost: free some space"
 _PERMISSIONS = "check the permissions of the run folder, or copy it to a place of your own"
 _HINTS = {
     errno.ENOSPC: _MAKE_ROOM,
     errno.EDQUOT: _MAKE_ROOM,
-    errno.EFBIG: "raise the limit on the size of files (ulimit -f), then `opro resume` the run",
+    errno.EFBIG: "nothing answered is lost: raise the limit on the size of files (ulimit -f)",
     errno.EACCES: _PERMISSIONS,
     errno.EPERM: _PERMISSIONS,
     errno.EROFS: "the file system is read-only; copy the run folder elsewhere",
@@ -374,5 +369,5 @@ _HINTS = {
 
 def build_io_error(what: str, path: Path, error: OSError) -> JournalError:
     """Return the error for what the system refuses to do with a journal, with the remedy."""
-    hint = _HINTS.get(error.errno or 0, "put it right, then `opro resume` the run")
+    hint = _HINTS.get(error.errno or 0, "nothing answered is lost: put it right")
     return JournalError(f"{path}: cannot {what} the journal: {error.strerror}", hint)

@@ -20,6 +20,8 @@ import msgspec
 
 from opro_cli.core.run.uses import Use
 from opro_cli.errors import UsageError
+from opro_cli.files import BINARY, NONBLOCK, sync_file
+from opro_cli.locks import try_lock
 
 LOCK_S = 10.0
 """Seconds that a run waits for others; they hold the lock for milliseconds."""
@@ -215,7 +217,7 @@ class OpenLedger:
                 if not written:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 rest = rest[written:]
-            os.fsync(self._fd)
+            sync_file(self._fd)
         except OSError:
             os.ftruncate(self._fd, size)
             raise
@@ -233,11 +235,11 @@ def open_ledger(path: Path) -> Iterator[OpenLedger]:
     path.parent.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + LOCK_S
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666)
+        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | NONBLOCK | BINARY, 0o666)
         try:
             with _hold(fd, path, until):
                 # A checkout of git, say, may have put another file in its place meanwhile.
-                if os.fstat(fd).st_ino == path.stat().st_ino:
+                if os.path.samestat(os.fstat(fd), path.stat()):
                     yield OpenLedger(fd)
                     return
         finally:
@@ -247,22 +249,19 @@ def open_ledger(path: Path) -> Iterator[OpenLedger]:
 @contextmanager
 def _hold(fd: int, path: Path, until: float) -> Iterator[None]:
     """Hold the lock of a file; OSError where others have it until that time."""
-    import fcntl
-
     while True:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise OSError(errno.EAGAIN, "another process holds its lock") from None
-            time.sleep(_RETRY_S)
+            is_ours = try_lock(fd)
         except OSError as error:
             if error.errno != errno.ENOSYS:
                 raise
             break
-        else:
+        if is_ours:
             yield
             return
+        if time.monotonic() > until:
+            raise OSError(errno.EAGAIN, "another process holds its lock")
+        time.sleep(_RETRY_S)
     from filelock import SoftFileLock, Timeout
 
     # Lustre without `-o flock` has no locks: there a file beside it is one.

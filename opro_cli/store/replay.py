@@ -19,7 +19,8 @@ from typing import Any
 
 from opro_cli import __version__
 from opro_cli.core.run.candidates import Outcome
-from opro_cli.core.run.events import FORMAT_VERSION, Event, MalformedEvent
+from opro_cli.core.run.events import FORMAT_VERSION, Event
+from opro_cli.core.run.records import MalformedEvent
 from opro_cli.core.run.snapshot import Outcomes, Snapshot, restore, take_snapshot
 from opro_cli.core.run.state import IllegalEvent, RunState
 from opro_cli.errors import JournalError, RunFolderError

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from opro_cli.core.settings.settings import HUB, TaskSettings
+from opro_cli.core.settings.task import HUB, TaskSettings
 from opro_cli.core.task.example import SPLITS, Example, Split
 from opro_cli.errors import RunFolderError
 

@@ -17,29 +17,24 @@ from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import Scale
 from opro_cli.core.settings.differences import convert_to_plain
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
 from opro_cli.core.settings.schema import read_section
-from opro_cli.core.settings.settings import (
-    BudgetSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.settings import BudgetSettings, Settings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.core.text import encode_text
 from opro_cli.errors import JournalError, ResultError, RunExistsError, RunFolderError
 from opro_cli.files import explain_refusal, write_atomically
 from opro_cli.loop.planner import Finish, plan_next
 from opro_cli.reports.recorded import RecordedRun, Status
-from opro_cli.store.folders import (
+from opro_cli.store.atomic_folders import (
     explain_missing_folder,
-    get_failure_path,
-    is_locked,
     make_folder,
     make_runs_dir,
     remove_folder,
 )
+from opro_cli.store.folders import get_failure_path, is_locked
 from opro_cli.store.journal import EMPTY_PREFIX, read_numbered_events
 from opro_cli.store.replay import load_snapshot, replay_journal, save_snapshot
 from opro_cli.store.run_files import (

@@ -14,14 +14,13 @@ from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.core.sweep import Cell
 from opro_cli.errors import RunFolderError
 from opro_cli.files import write_atomically
-from opro_cli.store.folders import (
-    SWEEP,
+from opro_cli.store.atomic_folders import (
     explain_missing_folder,
-    is_held,
     make_durable_folder,
     make_runs_dir,
     remove_partial_folders,
 )
+from opro_cli.store.folders import SWEEP, is_held
 
 WHOLE = "1/1"
 """The shard that is the whole sweep."""

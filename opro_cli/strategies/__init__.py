@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from opro_cli.core.settings.models import is_embedded
-from opro_cli.core.settings.settings import UNUSED, Settings
+from opro_cli.core.settings.models import UNUSED, is_embedded
+from opro_cli.core.settings.settings import Settings
 from opro_cli.ports import Problem, Strategy
 from opro_cli.strategies.auto import AutoStrategy
 from opro_cli.strategies.demos import DemosStrategy

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.draws import Random
-from opro_cli.core.labels import is_same_label
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.view import SearchView
+from opro_cli.core.spellings import is_same_label
 from opro_cli.core.task.prompt import GOLD, Demo
 from opro_cli.strategies.worth import Part, draw
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.draws import Random
-from opro_cli.core.labels import is_same_label, normalize_label
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.selection import deal_out
+from opro_cli.core.run.exemplars import deal_out
 from opro_cli.core.run.view import Failure, SearchView
+from opro_cli.core.spellings import is_same_label, normalize_label
 
 NAMED = 5
 """Kinds of failures that are told apart; the rarer ones are one kind together."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
-from opro_cli.core.settings.settings import BASELINES, TaskSettings
+from opro_cli.core.settings.search import BASELINES
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.task.example import Position
 from opro_cli.core.task.placeholders import list_kept
 from opro_cli.core.task.prompt import Content, Demo, Layout, Prompt, encode_form

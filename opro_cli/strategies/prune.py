@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.cheapest import list_accepted
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
-from opro_cli.core.settings.settings import PRUNE
+from opro_cli.core.settings.search import PRUNE
 from opro_cli.core.task.pieces import Pieces, split_prompt
 from opro_cli.core.task.placeholders import find_change
 from opro_cli.core.task.prompt import Content, Prompt, encode_form
@@ -69,8 +69,12 @@ class PruneStrategy(Strategy):
 
 
 def may_stand(shorter: Prompt, content: Prompt) -> bool:
-    """Return whether a shorter prompt has any words, and the placeholders of the application."""
-    return bool(shorter.text.strip()) and not find_change(shorter.text, (content.text,))
+    """Return whether a shorter prompt has any words, and the placeholders of the application.
+
+    Where worked examples were all of the prompt, it has none to lose.
+    """
+    is_worded = bool(shorter.text.strip()) or (bool(content.demos) and not content.text.strip())
+    return is_worded and not find_change(shorter.text, (content.text,))
 
 
 def can_be_shortened(content: Prompt) -> bool:

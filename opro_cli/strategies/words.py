@@ -10,13 +10,18 @@ from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.settings.meta_prompt import list_holes, spell
 from opro_cli.core.task.chat import Hole, parse_turn
 from opro_cli.core.task.example import Message
-from opro_cli.core.task.placeholders import find_change, list_kept
+from opro_cli.core.task.placeholders import list_kept
 from opro_cli.core.task.prompt import Content, Prompt
 from opro_cli.ports import Need, Strategy
 from opro_cli.reading.tagged import find_tagged
 from opro_cli.strategies.failures import describe_contrasts, describe_failures
 from opro_cli.strategies.front import find_best
-from opro_cli.strategies.opro import choose_words, gpt_exemplar, scored_texts
+from opro_cli.strategies.opro import (
+    choose_words,
+    gpt_exemplar,
+    judge_placeholders,
+    scored_texts,
+)
 
 ROOMY = 400
 """Characters that a rewrite may have in any case."""
@@ -120,10 +125,8 @@ class WordedStrategy(Strategy):
         Unlike a plain search this one shows the optimizer many questions: what it copies from
         them is no better instruction. A quote that a start prompt has may stay.
         """
-        search, limit = view.search, find_limit(view)
-        if search.keep_placeholders and (
-            change := find_change(candidate.text, search.initial_instructions)
-        ):
+        limit = find_limit(view)
+        if change := judge_placeholders(candidate, view):
             return change
         if len(candidate.text) > limit:
             return f"longer than {limit} characters"
@@ -192,10 +195,5 @@ class OwnWords(WordedStrategy):
         return (self.ask(view, find_best(view), HIGHER, "", samples),)
 
     def reject(self, candidate: Content, view: SearchView) -> str:
-        """Return which of the application's placeholders a candidate loses or adds."""
-        search = view.search
-        return (
-            find_change(candidate.text, search.initial_instructions)
-            if search.keep_placeholders
-            else ""
-        )
+        """Return which placeholders a candidate loses or adds."""
+        return judge_placeholders(candidate, view)

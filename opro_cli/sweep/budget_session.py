@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Protocol
 
 from opro_cli import wiring
-from opro_cli.app.session import list_part_folders
+from opro_cli.app.run_settings import list_part_folders
 from opro_cli.calls.budget import Spent, add_up, price_in_pico_usd, sum_spend
 from opro_cli.calls.ledger import PROMPT_OVERHEAD
 from opro_cli.core.run.progress import Role
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings, Settings
 from opro_cli.errors import OproError
-from opro_cli.models.accounts import list_prices
+from opro_cli.models.prices import list_prices
 from opro_cli.reports.costs import KINDS, measure_longest_prompts
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store.folders import is_sweep, list_runs

@@ -11,20 +11,21 @@ from typing import Any, Literal, NamedTuple
 
 from opro_cli import wiring
 from opro_cli.app import startable
+from opro_cli.app.ledger import open_test_ledger
 from opro_cli.app.optimize import Origin, UsedTogether, start_with
 from opro_cli.app.resume import check_resumable
 from opro_cli.app.run_settings import read_recorded_settings
-from opro_cli.app.session import open_test_ledger
 from opro_cli.app.start_runs import require_resolved
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.uses import DrawnUse
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
-from opro_cli.core.settings.settings import ModelSettings, Settings
+from opro_cli.core.settings.models import ModelSettings
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.sweep import SweepTable
 from opro_cli.core.task.content import digest_rows
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import OproError, RunExistsError, RunFolderError, UsageError
-from opro_cli.models.accounts import list_prices
+from opro_cli.models.prices import list_prices
 from opro_cli.problems import value_start
 from opro_cli.reports.costs import ASSUMPTIONS, KINDS, add_costs, estimate_costs
 from opro_cli.reports.result import build_result
@@ -32,6 +33,7 @@ from opro_cli.reports.used_rows import read_test_use
 from opro_cli.store.run_folder import read_result, read_run
 from opro_cli.store.use_ledger import forget_uses
 from opro_cli.sweep.budget_session import RunJournals, Terms, open_budget
+from opro_cli.sweep.claims import sum_claims
 from opro_cli.sweep.file import Sweep, SweepCell
 from opro_cli.sweep.limits import Limits, build_permits, has_ceiling, limit_budget, share_settings
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget
@@ -128,9 +130,11 @@ def read_standing(cell: SweepCell, folder: Path) -> Standing:
     run = folder / cell.name
     if not run.exists():
         return "new"
-    recorded = convert_to_plain(read_recorded_settings(run))
-    wanted = convert_to_plain(cell.settings)
-    changes = [c for c in find_changes(recorded, wanted) if not c.is_operational]
+    recorded, wanted = read_recorded_settings(run), cell.settings
+    if wanted.task.labels is None:  # those of the run were read off the gold answers
+        wanted = replace(wanted, task=replace(wanted.task, labels=recorded.task.labels))
+    found = find_changes(convert_to_plain(recorded), convert_to_plain(wanted))
+    changes = [change for change in found if not change.is_operational]
     if changes:
         listed = "\n".join(f"  {c.path}: {c.before!r} → {c.after!r}" for c in changes)
         raise RunFolderError(
@@ -274,11 +278,16 @@ def _settings(job: Job) -> Settings:
     return settings
 
 
-def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
+def estimate(cells: Sequence[SweepCell], table: SweepTable, folder: Path) -> dict[str, Any]:
     """Estimate calls, tokens and dollars, by cell and in total, as `estimate_costs` does for a run.
 
     A finished cell costs nothing; a begun one counts as a whole, since most of it may be left.
     Asks no model.
+
+    Args:
+        cells: All of the sweep.
+        table: Where they stand.
+        folder: The sweep's, where there is one already.
     """
     data: dict[str, Mapping[Split, Sequence[Example]]] = {}
     rows: list[dict[str, Any]] = []
@@ -307,20 +316,33 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
         "cells": rows,
         "total": total,
         "assumptions": ASSUMPTIONS,
-        "note": _describe_shortage(total["expected"]["calls"], table),
+        "note": _describe_shortage(total["expected"]["calls"], table, folder),
     }
 
 
-def _describe_shortage(expected: int, table: SweepTable) -> str:
+def count_lost_calls(table: SweepTable, folder: Path) -> int:
+    """Count the calls under a sweep's budget that none of its cells has.
+
+    They were made by cells that were deleted or are no longer in the matrix, or had no answer.
+    """
+    return max(0, sum_claims(folder).calls - table.sum_spend().calls)
+
+
+def describe_lost(lost: int) -> str:
+    """Return where calls went that no cell has, to follow a number; "" for none."""
+    return f" ({lost:,} went to cells that are gone or to calls without an answer)" if lost else ""
+
+
+def _describe_shortage(expected: int, table: SweepTable, folder: Path) -> str:
     """Return that a sweep's budget does not buy all of its cells; "" where it may."""
-    most = table.budget.calls
+    most, lost = table.budget.calls, count_lost_calls(table, folder)
     begun = [row for row in table.rows.values() if (row.status_before or row.status) != "finished"]
     expected = max(0, expected - sum(row.calls for row in begun))
-    if most is None or (left := max(0, most - table.sum_spend().calls)) >= expected:
+    if most is None or (left := max(0, most - table.sum_spend().calls - lost)) >= expected:
         return ""
     return (
         f"budget.calls {most:,} is for all cells together, and those that are open may take "
-        f"{expected:,} more calls where {left:,} are left. They are begun in turn, and the "
-        "last ones may get nothing. budget.calls in the base config or in the matrix is each "
-        "cell's own, and its search is laid out by it"
+        f"{expected:,} more calls where {left:,} are left{describe_lost(lost)}. They are begun in "
+        "turn, and the last ones may get nothing. budget.calls in the base config or in the matrix "
+        "is each cell's own, and its search is laid out by it"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import zlib
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from opro_cli.calls.budget import Spent, add_up
 from opro_cli.errors import OproError
+from opro_cli.files import BINARY, read_at
+from opro_cli.locks import try_lock, unlock
 
 if TYPE_CHECKING:
     from filelock import SoftFileLock
@@ -66,6 +67,15 @@ def excess(amount: Spent, counted: Spent) -> Spent:
 def larger(one: Spent, other: Spent) -> Spent:
     """Return the larger amount, kind by kind."""
     return Spent(*map(max, one, other))
+
+
+def sum_claims(folder: Path) -> Spent:
+    """Add up what the sessions of a sweep have claimed, as far as its file can be read."""
+    try:
+        lines = _split((folder / CLAIMS).read_bytes())
+    except OSError:
+        return NOTHING
+    return add_up(claim.total for claim in map(decode, lines) if claim is not None)
 
 
 def encode(claim: Claim) -> bytes:
@@ -127,7 +137,7 @@ class ClaimsFile:
         self._fixed = b""  # the part of our own line that does not change
         self._soft_lock: SoftFileLock | None = None
         try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
         except OSError as error:
             raise self._make_error("open", error) from error
 
@@ -136,9 +146,7 @@ class ClaimsFile:
         if self._soft_lock is not None:
             return _try_soft_lock(self._soft_lock)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+            return try_lock(self._fd)
         except OSError as error:
             if error.errno != errno.ENOSYS:
                 raise self._make_error("lock", error) from error
@@ -147,14 +155,13 @@ class ClaimsFile:
             # Lustre without `-o flock` has no locks: there the file itself is one.
             self._soft_lock = SoftFileLock(self.path.with_suffix(".lock"))
             return _try_soft_lock(self._soft_lock)
-        return True
 
     def unlock(self) -> None:
         """Give the lock back."""
         if self._soft_lock is not None:
             self._soft_lock.release()
         else:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            unlock(self._fd)
 
     def read_all(self) -> list[Claim | None]:
         """Return the claims in the order of their lines, None for a damaged one."""
@@ -214,13 +221,14 @@ class ClaimsFile:
 
     def _read(self, start: int, end: int) -> bytes:
         try:
-            return os.pread(self._fd, end - start, start)
+            return read_at(self._fd, end - start, start)
         except OSError as error:
             raise self._make_error("read", error) from error
 
     def _write(self, line: bytes, offset: int) -> None:
         try:
-            written = os.pwrite(self._fd, line, offset)
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            written = os.write(self._fd, line)
             if written < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:

@@ -58,14 +58,7 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
         ConfigError: With all faults.
         UsageError: A file cannot be read.
     """
-    if not path.exists():
-        raise UsageError(
-            f"{path}: cannot be read: No such file or directory",
-            "name a sweep's file, or write one: `opro init FILE --template embedded-sweep`",
-        )
-    file = read_yaml(path)
-    if isinstance(file.raw, Mapping) and "task" in file.raw and "base" not in file.raw:
-        raise UsageError(f"{path}: is the config of a run, not a sweep", f"`opro optimize {path}`")
+    file = _read_sweep_file(path)
     problems: list[Problem] = []
     sweep = read_section(SweepSettings, file.raw, (), problems)
     file.refuse(problems)
@@ -95,6 +88,19 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
             wrong.setdefault((problem.dotted, problem.message), []).append(cell)
     file.refuse(_locate_faults(wrong))
     return Sweep(sweep.name, tuple(found), sweep.budget)
+
+
+def _read_sweep_file(path: Path) -> YamlFile:
+    """Read a file that is there and is no run's config; a user may have mixed them up."""
+    if not path.exists():
+        raise UsageError(
+            f"{path}: cannot be read: No such file or directory",
+            "name a sweep's file, or write one: `opro init FILE --template embedded-sweep`",
+        )
+    file = read_yaml(path)
+    if isinstance(file.raw, Mapping) and "task" in file.raw and "base" not in file.raw:
+        raise UsageError(f"{path}: is the config of a run, not a sweep", f"`opro optimize {path}`")
+    return file
 
 
 def _find_value(

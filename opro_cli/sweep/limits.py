@@ -20,8 +20,8 @@ from typing import TypeVar
 
 from opro_cli.calls.endpoints import ConcurrencyLimit, RateLimiter
 from opro_cli.core.run.spend import Cost
-from opro_cli.core.settings.models import is_computed_here
-from opro_cli.core.settings.settings import BudgetSettings, ModelSettings
+from opro_cli.core.settings.models import ModelSettings, is_computed_here
+from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import BudgetReached, OproError
 from opro_cli.sweep.shared_budget import SharedBudget
 

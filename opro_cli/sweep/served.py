@@ -63,23 +63,21 @@ async def serve_models(
     from opro_cli.models.gguf_model import get_server_key
     from opro_cli.models.gguf_process import OwnServer
 
-    servers = {key: OwnServer(plan, keeps_port=True) for key, plan in plans.items()}
-    keepers: list[asyncio.Task[None]] = []
+    def describe(settings: Settings) -> dict[str, Any]:
+        return {
+            role: {"address": addresses[key], **asdict(plans[key])}
+            for role, model in settings.models.items()
+            if (key := get_server_key(model)) in plans
+        }
 
+    servers = {key: OwnServer(plan, keeps_port=True) for key, plan in plans.items()}
+    addresses: dict[ServerKey, str] = {}
+    keepers: list[asyncio.Task[None]] = []
     try:
-        addresses: dict[ServerKey, str] = {}
         for key, server in servers.items():
             note(f"loading {server.plan.name}")
             addresses[key] = await server.open()
             keepers.append(asyncio.create_task(_keep(server, note)))
-
-        def describe(settings: Settings) -> dict[str, Any]:
-            return {
-                role: {"address": addresses[key], **asdict(plans[key])}
-                for role, model in settings.models.items()
-                if (key := get_server_key(model)) in plans
-            }
-
         yield describe
     finally:
         for keeper in keepers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from opro_cli import wiring
-from opro_cli.app.session import stop_signals_to
+from opro_cli.app.signals import stop_signals_to
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.sweep import CellRow, SweepTable
@@ -33,9 +33,6 @@ from opro_cli.sweep.limits import Limits
 from opro_cli.sweep.served import refuse_far_cells, serve_models
 
 __all__ = ["hold", "plan_sweep", "refuse_far_cells", "work_on"]
-
-
-NO_USES: Mapping[str, Mapping[str, Any]] = {}
 
 
 class SweepObserver(Protocol):
@@ -130,20 +127,21 @@ def build_table(name: str, cells: Sequence[SweepCell], folder: Path) -> SweepTab
 
 
 async def work_on(
-    cells: Sequence[SweepCell],
-    folder: Path,
-    table: SweepTable,
+    planned: PlannedSweep,
     engine: SweepEngine,
     observer: SweepObserver,
     limits: Limits,
     *,
-    note: Callable[[str], object] = str,
-    uses: Mapping[str, Mapping[str, Any]] = NO_USES,
+    note: Callable[[str], object],
 ) -> str:
-    """Work on all cells that are not finished, within limits that they share.
+    """Work on all cells of a part that are not finished, within limits that they share.
 
-    `note` gets sentences for people about models that are loaded here. `uses` tells how each cell
-    uses its test rows, by name.
+    Args:
+        planned: The part.
+        engine: Runs the cells.
+        observer: Told of every report.
+        limits: Those that `hold` has yielded.
+        note: Gets sentences for people about models that are loaded here.
 
     Returns:
         The ceiling of the sweep's budget that ended the session, "" for none.
@@ -152,6 +150,7 @@ async def work_on(
         Interrupted: It was stopped.
         OproError: The budget could not be kept.
     """
+    table = planned.table
 
     def report(name: str, what: dict[str, Any]) -> None:
         if limits.over:
@@ -160,16 +159,16 @@ async def work_on(
 
     stop = partial(_stop, table, engine, observer)
     limits.on_broken = stop
-    left = [cell for cell in cells if table.rows[cell.name].status != "finished"]
+    left = [cell for cell in planned.cells if table.rows[cell.name].status != "finished"]
     async with serve_models(left, note) as describe:
         with stop_signals_to(_from_any_thread(stop)):
             observer.begin(table)
             try:
-                await engine.run(_list_jobs(left, folder, describe, uses), limits, report)
+                await engine.run(_list_jobs(planned, left, describe), limits, report)
             finally:
                 observer.end()
     for row in table.list_rows("elsewhere"):
-        row.recall(read_result(folder / row.name))
+        row.recall(read_result(planned.folder / row.name))
     if limits.broken is not None:
         raise limits.broken
     if table.stopping:
@@ -178,19 +177,18 @@ async def work_on(
 
 
 def _list_jobs(
+    planned: PlannedSweep,
     cells: Sequence[SweepCell],
-    folder: Path,
     describe: Callable[[Settings], dict[str, Any]],
-    uses: Mapping[str, Mapping[str, Any]],
 ) -> list[Job]:
     return [
         Job(
             cell.name,
-            str(folder / cell.name),
+            str(planned.folder / cell.name),
             convert_to_plain(cell.settings),
             part_folder=cell.part_folder,
             servers=describe(cell.settings),
-            uses=uses.get(cell.name, {}),
+            uses=planned.uses.get(cell.name, {}),
         )
         for cell in cells
     ]

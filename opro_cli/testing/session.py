@@ -13,15 +13,10 @@ from opro_cli.core.run.events import Event
 from opro_cli.core.run.replies import KeptReplies
 from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.scale import SHARE
-from opro_cli.core.settings.settings import (
-    DataSettings,
-    ModelSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.core.settings.models import ModelSettings, OptimizerSettings, ScorerSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
 from opro_cli.core.task.problem import encode_problem
 from opro_cli.core.task.prompt import PromptFormat
@@ -144,14 +139,7 @@ def new_session(
         say: What every model says: a function of the request, or a list of lines.
     """
     roles = tuple(evaluator.roles) if evaluator else ("scorer",)
-    further = {r: ModelSettings(f"scripted/{r}") for r in roles if r not in ("scorer", "optimizer")}
-    settings = Settings(
-        task=TaskSettings(DataSettings("rows", "question", "answer"), "number"),
-        scorer=ScorerSettings("scripted/scorer", concurrency=3),
-        optimizer=OptimizerSettings("scripted/optimizer", concurrency=2),
-        roles=further,
-        search=SearchSettings(steps=3, candidates_per_step=2, exemplars=2, baselines=()),
-    )
+    settings = _build_settings(roles)
     examples = make_examples()
     scale = evaluator.scale if evaluator else SHARE
     state = RunState.at_start(settings.search, examples, settings.task, scale)
@@ -172,6 +160,18 @@ def new_session(
         retry_policy=RetryPolicy(attempts=1),
         replies=replies,
         remarks=kept,
+    )
+
+
+def _build_settings(roles: Sequence[str]) -> Settings:
+    """Return the settings of a small run whose evaluator asks these roles."""
+    further = {r: ModelSettings(f"scripted/{r}") for r in roles if r not in ("scorer", "optimizer")}
+    return Settings(
+        task=TaskSettings(DataSettings("rows", "question", "answer"), "number"),
+        scorer=ScorerSettings("scripted/scorer", concurrency=3),
+        optimizer=OptimizerSettings("scripted/optimizer", concurrency=2),
+        roles=further,
+        search=SearchSettings(steps=3, candidates_per_step=2, exemplars=2, baselines=()),
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -16,15 +16,11 @@ from opro_cli.core.draws import create_rng
 from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
 from opro_cli.core.run.view import Ask, SearchView
 from opro_cli.core.settings.read import read_options
-from opro_cli.core.settings.settings import TaskSettings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Message
-from opro_cli.core.task.problem import (
-    RecordedProblem,
-    decode_problem,
-    encode_problem,
-    is_close,
-)
+from opro_cli.core.task.problem import RecordedProblem, decode_problem, encode_problem, is_close
 from opro_cli.core.task.prompt import PromptFormat, as_content, decode_content, encode_form
+from opro_cli.loop.runner import Runner
 from opro_cli.models.control import has_method
 from opro_cli.ports import ChatModel, Evaluator, Metric, Problem, Strategy
 from opro_cli.problems import record_problem
@@ -83,14 +79,7 @@ class StrategySuite(_NoNetwork):
 
     def test_a_run_cut_anywhere_ends_the_same_and_pays_nothing_twice(self) -> None:
         """A resume proposes what the killed session proposed."""
-        whole = new_session(self.make())
-        events = run_session(whole)
-        for cut in range(1, len(events), max(1, len(events) // 12)):
-            resumed = new_session(self.make(), past=events[:cut])
-            run_session(resumed)
-            assert describe(resumed) == describe(whole), f"cut behind event {cut}"
-            paid = sum(_was_paid(event) for event in events[:cut])
-            assert count_requests(resumed) <= count_requests(whole) - paid
+        _assert_resumable(lambda past: new_session(self.make(), past=past))
 
     @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
     def test_no_reply_breaks_it(self, text: str) -> None:
@@ -126,14 +115,7 @@ class EvaluatorSuite(_NoNetwork):
 
     def test_a_run_cut_anywhere_ends_the_same_and_pays_nothing_twice(self) -> None:
         """A reply in the journal is never asked for again."""
-        whole = new_session(evaluator=self.make())
-        events = run_session(whole)
-        for cut in range(1, len(events), max(1, len(events) // 12)):
-            resumed = new_session(evaluator=self.make(), past=events[:cut])
-            run_session(resumed)
-            assert describe(resumed) == describe(whole), f"cut behind event {cut}"
-            paid = sum(_was_paid(event) for event in events[:cut])
-            assert count_requests(resumed) <= count_requests(whole) - paid
+        _assert_resumable(lambda past: new_session(evaluator=self.make(), past=past))
 
     @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
     def test_no_reply_breaks_it(self, text: str) -> None:
@@ -311,6 +293,22 @@ def _view(strategy: Strategy) -> SearchView:
     form = PromptFormat("Q_begin", qa_markers=True)
     options = read_options(strategy, {})
     return SearchView(session.state, session.examples["train"], form, options=options)
+
+
+def _assert_resumable(make_session: Callable[[Sequence[Event]], Runner]) -> None:
+    """Cut a run behind its events, here and there: what goes on ends alike, and asks only the rest.
+
+    Args:
+        make_session: Makes a new session behind these events of earlier ones.
+    """
+    whole = make_session(())
+    events = run_session(whole)
+    for cut in range(1, len(events), max(1, len(events) // 12)):
+        resumed = make_session(events[:cut])
+        run_session(resumed)
+        assert describe(resumed) == describe(whole), f"cut behind event {cut}"
+        paid = sum(_was_paid(event) for event in events[:cut])
+        assert count_requests(resumed) <= count_requests(whole) - paid
 
 
 def _was_paid(event: Event) -> bool:

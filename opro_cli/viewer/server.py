@@ -12,7 +12,6 @@ import hmac
 import ipaddress
 import logging
 import secrets
-import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from opro_cli.app.signals import stop_signals_to
 from opro_cli.app.view import RunsViewer
 from opro_cli.errors import UsageError
 from opro_cli.render.html.assets import read_asset, read_page, read_script, read_style
@@ -196,7 +196,8 @@ def _bind(host: str, port: int | None) -> socket.socket:
             kind = socket.AF_INET6 if ":" in host else socket.AF_INET
             return socket.create_server((host, number), family=kind)
         except OSError as error:
-            if number == wanted[-1] or error.errno != errno.EADDRINUSE:
+            # Windows keeps whole ranges of ports for itself, and says that they are forbidden.
+            if number == wanted[-1] or error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise UsageError(
                     f"cannot listen on {_quote_host(host)}:{number}: {error.strerror or error}",
                     "name another with --port (0 for any that is free) or --host",
@@ -217,6 +218,5 @@ def serve(viewer: RunsViewer, host: str, port: int | None, ready: Callable[[str]
 async def _serve_until_told(server: ViewServer, ready: Callable[[str], None]) -> None:
     """Serve until one of the signals that ask a process to end."""
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    await server.run(stopped, lambda: ready(server.address))
+    with stop_signals_to(partial(loop.call_soon_threadsafe, stopped.set)):
+        await server.run(stopped, lambda: ready(server.address))

@@ -12,9 +12,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+import numpy
 import pytest
 
 import opro_cli
@@ -30,7 +31,9 @@ from opro_cli import (
     UsageError,
     load_run,
     optimize,
+    wiring,
 )
+from opro_cli.app.session import Stopper
 from opro_cli.errors import ConfigError
 
 ROWS = [{"question": f"{n} + {n}?", "answer": str(2 * n)} for n in range(1, 61)]
@@ -139,7 +142,11 @@ def test_a_few_calls_are_a_whole_search(tmp_path: Path) -> None:
 
 
 def test_what_a_callable_raises_ends_the_run_and_keeps_it(tmp_path: Path) -> None:
+    answers = iter(["1", "2", "3"])
+
     def broken(chat: list[dict[str, str]]) -> str:
+        for answer in answers:
+            return answer
         raise ZeroDivisionError("no such answer")
 
     with pytest.raises(OproError, match="ZeroDivisionError: no such answer"):
@@ -229,6 +236,68 @@ def test_what_a_function_may_not_do_is_a_model_error(
     assert words in caught.value.message
 
 
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"task": [1]}, "task: expected a section: a mapping of its keys, found [1]"),
+    ({"scorer": 5}, "scorer: expected a model's name, its section, or a function of the chat, f"),
+    ({"scorer": {"model": 5}}, "scorer: expected a function of the chat, found 5"),
+    ({"budget": "x"}, "budget: expected a section: a mapping of its keys, found 'x'"),
+    ({"search": []}, "search: expected a section: a mapping of its keys, found []"),
+    ({"roles": {"judge": 5}}, "roles: expected a mapping of roles to models, found {'judge': 5}"),
+    ({"metric": 5}, "metric: expected a function of reply, target and question, or a metric, f"),
+    (
+        {"strategy": opro_cli.Strategy},
+        "strategy: expected a strategy: an object with propose and read, f",
+    ),
+    ({"evaluator": "x"}, "evaluator: expected an evaluator: an object with evaluate, found 'x'"),
+    ({"config": [1]}, "config: expected a config file, or its content as a mapping, found [1]"),
+    ({"name": 5}, "name: expected a text, found 5"),
+    ({"runs_dir": None}, "runs_dir: expected a path, found nothing"),
+    ({"ledger": 5}, "ledger: expected a path, found 5"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), WRONG, ids=lambda each: str(each)[:20])
+def test_an_argument_of_a_wrong_type_is_refused_by_its_name(
+    tmp_path: Path, given: dict[str, Any], message: str
+) -> None:
+    usual = {"task": TASK, "scorer": scorer, "optimizer": optimizer, "runs_dir": tmp_path}
+    with pytest.raises(UsageError) as caught:
+        opro_cli.optimize(**{**usual, **given})
+    assert caught.value.message.startswith(message)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_arguments_may_be_what_stands_for_their_type(tmp_path: Path) -> None:
+    limit: Any = numpy.int64(2)
+    folder: Any = PurePath(tmp_path)
+    run = opro_cli.evaluate("Add.", task=TASK, scorer=scorer, limit=limit, runs_dir=folder)
+    assert len([*run.answers()]) == 2
+    changes: Any = {"calls=+5"}
+    assert run.resume(budget=changes).status == "finished"
+
+
+def test_arguments_of_evaluate_resume_and_load_run_are_looked_at_as_well(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"task": TASK, "scorer": scorer, "runs_dir": tmp_path}
+    for wrong, name in (
+        ({"limit": "x"}, "limit"),
+        ({"limit": 0}, "limit"),
+        ({"split": 5}, "split"),
+        ({"task": 5}, "task"),
+        ({"metric": 5}, "metric"),
+    ):
+        with pytest.raises(UsageError, match=f"^{name}: expected"):
+            opro_cli.evaluate("Add.", **{**given, **wrong})
+    with pytest.raises(UsageError, match="prompt 1: expected a text, found NoneType"):
+        opro_cli.evaluate(None, **given)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="run: expected the folder or the name of a run, found 5"):
+        load_run(5)  # type: ignore[arg-type]
+    run = opro_cli.evaluate("Add.", limit=1, preflight=False, **given)
+    with pytest.raises(UsageError, match=r'budget: expected a list of changes, such as \["calls'):
+        run.resume(budget="calls=+5")
+    with pytest.raises(TypeError, match=r"optimize\(\) got an unexpected keyword argument 'scorr'"):
+        opro_cli.optimize(scorr=5)  # type: ignore[call-arg]
+
+
 def test_the_caller_keeps_its_sections_and_a_relative_file_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,14 +321,14 @@ def test_the_caller_keeps_its_sections_and_a_relative_file_is_resumed(
 
 
 def test_ctrl_c_within_a_running_loop_stops_the_search_cleanly(tmp_path: Path) -> None:
-    asked = threading.Event()
+    asked = threading.Event()  # the signal goes to a thread that is not the caller's: it sleeps on
 
     def slow(chat: list[dict[str, str]], seed: int) -> str:
         if asked.is_set():
             time.sleep(0.02)
         else:
             asked.set()
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         return scorer(chat, seed)
 
     async def notebook() -> opro_cli.Run:
@@ -269,6 +338,31 @@ def test_ctrl_c_within_a_running_loop_stops_the_search_cleanly(tmp_path: Path) -
 
     run = asyncio.run(notebook())
     assert (run.ending, run.status) == ("interrupted", "stopped")
+
+
+def test_ctrl_c_before_the_first_question_stops_the_search_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assemble, stop, stopped = wiring.assemble, Stopper.__call__, threading.Event()
+
+    def note_stop(stopper: Stopper) -> None:
+        stop(stopper)
+        stopped.set()
+
+    def assemble_under_ctrl_c(*parts: Any, **options: Any) -> wiring.Parts:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stopped.wait(30)
+        return assemble(*parts, **options)
+
+    monkeypatch.setattr(Stopper, "__call__", note_stop)
+    monkeypatch.setattr(wiring, "assemble", assemble_under_ctrl_c)
+
+    async def notebook() -> Run:
+        return search(tmp_path)
+
+    run = asyncio.run(notebook())
+    assert (run.ending, run.status) == ("interrupted", "stopped")
+    assert list(run.answers()) == []
 
 
 @pytest.mark.parametrize("wrong", [{"split": "val"}, {"limit": 0}], ids=str)

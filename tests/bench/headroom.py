@@ -40,7 +40,8 @@ from opro_cli.loop.planner import plan_next
 from opro_cli.loop.probe import choose_shape, plan_probe
 from opro_cli.loop.runner import Plan, Runner
 from opro_cli.ports import ChatModel, Strategy
-from opro_cli.reports.headroom import Headroom, PromptKind, judge_headroom
+from opro_cli.reports.finding import Headroom
+from opro_cli.reports.headroom import PromptKind, judge_headroom
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from opro_cli.strategies.headroom import HeadroomStrategy, ProbedStrategy, build_kinds

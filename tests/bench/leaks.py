@@ -18,7 +18,7 @@ from pathlib import Path
 
 from opro_cli.core.leaks.leaks import LeakIndex
 from opro_cli.core.settings.schema import Problem, read_section
-from opro_cli.core.settings.settings import TaskSettings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.task.example import Example
 from opro_cli.datasets.loading import load_examples
 from opro_cli.datasets.presets import expand_preset

@@ -6,14 +6,10 @@ import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from opro_cli.core.settings.settings import (
-    DataSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
 from opro_cli.embedded.config import hash_weights
 from opro_cli.store.run_folder import create_run

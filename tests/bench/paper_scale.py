@@ -31,7 +31,7 @@ from opro_cli.app.session import work_on
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.settings.search import SearchSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
 from opro_cli.ports import ChatModel, Observer
 from opro_cli.render.live import LiveView

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered, Event, Proposed, SessionStarted
-from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.settings.search import SearchSettings
 from opro_cli.core.task.example import Example, Split
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.run_folder import read_run

@@ -41,15 +41,10 @@ from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.core.run.progress import ROLES
 from opro_cli.core.run.selection import find_winner
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import (
-    BudgetSettings,
-    DataSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.settings import BudgetSettings, Settings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
 from opro_cli.loop.runner import Runner
 from tests.bench.search.__main__ import build_scorer

@@ -18,7 +18,8 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from opro_cli.core.run.spend import Cost
-from opro_cli.core.settings.settings import BudgetSettings, ScorerSettings
+from opro_cli.core.settings.models import ScorerSettings
+from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.store.journal import FileJournal
 from opro_cli.sweep.budget_session import Terms, open_budget
 from opro_cli.sweep.cells import Job

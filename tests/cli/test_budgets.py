@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,69 @@ def test_a_budget_is_not_raised_by_a_resume_that_is_refused(opro: Opro, folder: 
     assert yaml.safe_load((run / "config.yaml").read_text())["budget"]["calls"] is None
 
 
+def test_a_ceiling_below_what_is_spent_does_not_end_a_search_for_good(
+    opro: Opro, folder: Path
+) -> None:
+    with_budget(folder, "{calls: 60, tokens: 1300}", SUMS)
+    assert opro("optimize", "c.yaml").code == 3
+    made = spend(folder)["calls"]
+    assert made > 3
+    said = opro("resume", "--last", "--budget", "calls=3")
+    assert said.code == 2
+    assert f"budget.calls 3: the run has made {made} calls already" in said.err
+    resumed = opro("resume", "--last", "--json", "--budget", "tokens=none")
+    assert (resumed.code, resumed.data["status"]) == (0, "finished")
+    assert resumed.data["spend"]["calls"] > made
+
+
+def test_cached_answers_are_spent_of_the_calls_that_a_search_is_laid_out_by(
+    opro: Opro, folder: Path
+) -> None:
+    with_budget(folder, "{calls: 60, tokens: 1300}", SUMS)
+    assert opro("optimize", "c.yaml").code == 3
+    assert opro("optimize", "c.yaml", "--runs-dir", "again").code == 3  # the cache had a part of it
+    (run,) = (path for path in (folder / "again").iterdir() if (path / "events.jsonl").exists())
+    spent = json.loads((run / "result.json").read_text())["spend"]
+    made, cached = spent["calls"], spent["cached_calls"]
+    assert made + 1 < made + cached
+    said = opro("resume", str(run), "--budget", f"calls={made + 1}")
+    assert said.code == 2
+    assert f"budget.calls {made + 1}: the run has made {made + cached} calls already" in said.err
+
+
+@pytest.mark.parametrize("ceiling", ["calls", "tokens", "usd"])
+def test_more_where_there_is_no_ceiling_is_more_than_what_is_spent(
+    opro: Opro, folder: Path, ceiling: str
+) -> None:
+    other = "tokens" if ceiling == "calls" else "calls"
+    with_budget(folder, f"{{{other}: {2_000 if other == 'tokens' else 40}}}", PRICED)
+    assert opro("optimize", "c.yaml").code == 3
+    before = spend(folder)
+    before["tokens"] = before["prompt_tokens"] + before["completion_tokens"]
+    changes = ["--budget", f"{ceiling}=+0.0005" if ceiling == "usd" else f"{ceiling}=+9"]
+    assert opro("resume", "--last", "--budget", f"{other}=none", *changes).code == 3
+    config = yaml.safe_load((only_run(folder) / "config.yaml").read_text())
+    more = 0.0005 if ceiling == "usd" else 9
+    assert config["budget"][ceiling] == pytest.approx(before[ceiling] + more)
+    assert config["budget"][other] is None
+    lifted = ["--budget", f"{ceiling}=none", *changes]  # from nothing, too, though it had one
+    again = opro("resume", "--last", *lifted)
+    assert again.code == 3
+    config = yaml.safe_load((only_run(folder) / "config.yaml").read_text())
+    assert config["budget"][ceiling] >= before[ceiling] + more - 1e-9
+
+
+def test_an_estimate_has_its_sign_in_the_report(opro: Opro, folder: Path) -> None:
+    with_budget(folder, "{calls: 30}", SUMS.replace("test: 7", "test: 0"))
+    assert opro("optimize", "c.yaml").code == 0
+    assert opro("report", only_run(folder).name, "-o", "r.html").code == 0
+    page = (folder / "r.html").read_text("utf-8")
+    worth = re.findall(r'class="?worth"?><b>([^<]*)</b>([^<]*)', page)
+    estimated = [mean for mean, basis in worth if "stopped" in basis or "not asked" in basis]
+    assert estimated
+    assert all(mean.startswith("~") for mean in estimated)
+
+
 @pytest.mark.parametrize(
     "change", ["usd", "euro=2", "calls=many", "calls=-3", "usd=0", "usd=nan", "minutes=inf", "=3"]
 )
@@ -81,6 +145,13 @@ def test_what_is_no_change_of_a_budget_is_told(opro: Opro, folder: Path, change:
     assert said.code == 2
     assert "expected usd|calls|tokens|minutes=AMOUNT, =+MORE or =none" in said.err
     assert repr(change) in said.err
+
+
+def test_a_change_of_a_budget_is_checked_though_the_run_is_over(opro: Opro, folder: Path) -> None:
+    assert opro("optimize", "c.yaml").code == 0
+    said = opro("resume", "--last", "--budget", "calls=abc")
+    assert (said.code, "'calls=abc'" in said.err) == (2, True)
+    assert opro("resume", "--last", "--budget", "calls=50").code == 0
 
 
 @pytest.mark.parametrize("command", ["check", "optimize"])

@@ -11,6 +11,7 @@ import pytest
 from opro_cli import wiring
 from opro_cli.core.settings.differences import OPERATIONAL
 from opro_cli.store import answer_cache
+from opro_cli.store.answer_cache import open_caches
 from opro_cli.store.answer_file import find_cache_path
 from tests.cli.conftest import CONFIG, Opro, only_run
 from tests.loop.runs import ShuffledModel
@@ -167,13 +168,13 @@ def test_prompts_that_are_compared_are_all_asked_anew(
 def test_the_embedded_models_are_never_cached(opro: Opro, folder: Path, path: Path) -> None:
     text = CONFIG.replace("scripted/scorer", "embedded/tiny-mistral")
     (folder / "c.yaml").write_text(text.replace("optimizer}", "optimizer, cache: true}"))
-    caches = wiring.open_caches(wiring.read_config(folder / "c.yaml"))
+    caches = open_caches(wiring.read_config(folder / "c.yaml"))
     assert caches.keys() == {"optimizer"}
     caches["optimizer"].close()
     text = text.replace("scripted/optimizer", "embedded/tiny-optimizer")
     (folder / "c.yaml").write_text(text)
     path.unlink()
-    assert wiring.open_caches(wiring.read_config(folder / "c.yaml")) == {}
+    assert open_caches(wiring.read_config(folder / "c.yaml")) == {}
     assert not path.exists()
 
 

@@ -5,26 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from opro_cli.app import evaluate as evaluating
-from opro_cli.core.settings.settings import (
-    DataSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.app.asked import compute_digest
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import Example
 from opro_cli.errors import ModelError
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store import reopened as growing_runs
 from opro_cli.store import run_folder
-from opro_cli.store.folders import PARTIAL_PREFIX
+from opro_cli.store.atomic_folders import PARTIAL_PREFIX
 from tests.cli.conftest import CONFIG, Opro
 from tests.loop.runs import ShuffledModel, say
 
@@ -120,6 +117,16 @@ def test_the_best_of_a_run_are_those_that_train_and_dev_ranked(
     on_dev.sort(key=rank)
     rows = opro("eval", "sums", "--best-of", "sums", "--top", "3", "--split", "dev", "--json").data
     assert [row["mean"] for row in rows] == [c["scores"]["dev"]["mean"] for c in on_dev[:3]]
+
+
+def test_the_log_names_the_split_that_is_asked(opro: Opro, folder: Path) -> None:
+    said = opro("eval", "c.yaml", *PROMPTS, "--split", "train", "--plain").err
+    assert "] started, train\n" in said
+    assert re.search(r"questions: train \d+, dev 0, test 0;", said)
+    assert "] train: " in said
+    assert "] test: " not in said
+    (run,) = (folder / "runs" / "evals").iterdir()
+    assert "] started, train\n" in opro("watch", str(run), "--replay", "--plain").err
 
 
 def test_models_and_datasets_make_a_matrix(opro: Opro, folder: Path, model: ShuffledModel) -> None:
@@ -330,7 +337,7 @@ def test_the_name_of_a_cell_says_what_is_asked_and_stays() -> None:
     model = "scripted/m"
     settings = Settings(task, ScorerSettings(model), OptimizerSettings(model))
     examples = {"train": (), "dev": (), "test": (Example("q", "1", "t:1"),)}
-    assert evaluating.compute_digest(settings, examples, ()) == "c6b3ccb54de2"  # type: ignore[arg-type]
+    assert compute_digest(settings, examples, ()) == "c6b3ccb54de2"  # type: ignore[arg-type]
 
 
 def test_a_prompt_of_another_session_has_its_date_and_no_mark_until_all_are_asked_afresh(

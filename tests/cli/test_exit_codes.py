@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.task.example import ChatReply
+from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError
 from tests.cli.conftest import CONFIG, Opro, only_run
 from tests.loop.runs import ShuffledModel, say
@@ -52,6 +52,11 @@ def test_a_metric_that_fails_fails_the_run(opro: Opro, folder: Path, body: str, 
     assert (again.code, words in again.err) == (1, True)
 
 
+def read(request: ChatRequest) -> str:
+    text = request.messages[-1].content
+    return "" if "Your task is to generate" in text else text
+
+
 def answering(reply: Any) -> Any:
     """Return what a model says that gives one reply to all questions."""
     return lambda r: reply if r.messages[-1].content.startswith("Q: ") else say(r)
@@ -62,8 +67,19 @@ def test_a_preflight_that_fails_fails_the_run(
 ) -> None:
     model._say = answering("I would rather not say.")
     said = opro("optimize", "c.yaml")
-    assert "none of its first 3 answers could be read" in said.err
+    assert "none of its first 6 answers could be read" in said.err
+    assert "`--keep-going`" in said.err
     the_run_failed(opro, folder, code=said.code, said=said.err)
+
+
+def test_an_evaluation_is_told_only_of_options_that_it_has(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    model._say = answering("I would rather not say.")
+    said = opro("eval", "c.yaml", "-p", "Add.")
+    assert said.code == 1
+    assert "`--no-preflight` goes on all the same" in said.err
+    assert "--keep-going" not in said.err
 
 
 @pytest.mark.parametrize(
@@ -106,15 +122,30 @@ def test_a_run_that_fails_before_any_answer_leaves_nothing(
     assert opro("runs", "--json").data == []
 
 
+def no_such_model() -> ModelError:
+    return ModelError("404: no model", "check the name", transient=False, about="config")
+
+
+def test_a_model_that_has_answered_was_configured_rightly_and_a_resume_is_offered(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    """As it was found: a redirect after 32 answers, and the hint was to start anew."""
+    model._say = lambda request: no_such_model() if len(model.requests) > 20 else say(request)
+    said = opro("optimize", "c.yaml")
+    resume = f"hint: check the name; then resume with: opro resume {only_run(folder).name}"
+    assert resume in said.err
+    assert "start again" not in said.err
+    again = opro("resume", "--last")
+    assert (again.code, resume in again.err) == (1, True)
+    model._say = say
+    assert opro("resume", "--last").code == 0
+
+
 def test_a_run_with_answers_is_kept_and_a_refusal_of_the_config_offers_no_resume(
     opro: Opro, folder: Path, model: ShuffledModel
 ) -> None:
-    def failing(request: Any) -> Any:
-        if len(model.requests) > 20:
-            return ModelError("404: no model", "check the name", transient=False, about="config")
-        return say(request)
-
-    model._say = failing
+    """It is the other model that answers."""
+    model._say = lambda request: say(request) if "Q: " in read(request) else no_such_model()
     hint = "hint: check the name; then correct it in {} and start again: opro optimize {}"
     said = opro("optimize", "c.yaml")
     assert hint.format("c.yaml", "c.yaml") in said.err

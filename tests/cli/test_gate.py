@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -178,6 +179,16 @@ def test_a_budget_ends_with_3_and_the_same_command_goes_on_without_paying_twice(
     assert len(scorer.requests) == whole.data["calls"] == 2 * whole.data["asked"]
     assert len({(question_of(each), each.seed) for each in scorer.requests}) == len(scorer.requests)
     assert len(gates(folder)) == 1
+
+
+def test_a_gate_that_its_budget_ends_counts_what_both_prompts_answered(
+    opro: Opro, scorer: ShuffledModel
+) -> None:
+    said = opro(*PAIR, "bad.md", "--budget", "calls=14", "--json")
+    assert said.code == 3
+    asked = said.data["asked"]
+    assert asked == min(said.data["old"]["n"], said.data["new"]["n"]) > 0
+    assert f"stopped before it was decided, after {asked} of " in said.data["sentence"]
 
 
 def test_a_provider_that_fails_ends_with_1_which_says_nothing_of_the_prompt(
@@ -528,6 +539,42 @@ def test_other_changes_of_the_config_are_told(
     assert said.data["notes"] == [
         "c.yaml at HEAD differs in scorer.temperature, too: both prompts are asked as c.yaml has it"
     ]
+
+
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_a_config_in_a_folder_differs_in_nothing_but_its_prompt(
+    opro: Opro, folder: Path, scorer: ShuffledModel, git: Git, is_absolute: bool
+) -> None:
+    """Rows of the same name lie in the current folder, too, and its own are a link."""
+    below = folder / "below"
+    below.mkdir()
+    shutil.copy(folder / "train.jsonl", folder / "rows.jsonl")
+    (below / "train.jsonl").symlink_to("../rows.jsonl")
+    shutil.copy(folder / "good.md", below / "p.md")
+    (below / "c.yaml").write_text(LARGE.replace("search: {", "search: {start: file:p.md, "))
+    commit(git)
+    (below / "p.md").write_text(f"{BAD}\n")
+    config = str(below / "c.yaml") if is_absolute else "below/c.yaml"
+    said = opro("gate", config, "--against", "HEAD", "--json")
+    assert said.code == 4
+    assert said.data["notes"] == []
+
+
+@pytest.mark.parametrize("place", ["", "/"])
+def test_a_prompt_that_is_named_from_elsewhere_is_that_of_then(
+    opro: Opro, folder: Path, scorer: ShuffledModel, git: Git, place: str
+) -> None:
+    """From the current folder, or by its whole path."""
+    below = folder / "below"
+    below.mkdir()
+    shutil.move(folder / "train.jsonl", below / "train.jsonl")
+    name = f"{folder.resolve()}/good.md" if place else "good.md"
+    (below / "c.yaml").write_text(LARGE.replace("search: {", f"search: {{start: file:{name}, "))
+    commit(git)
+    (folder / "good.md").write_text(f"{BAD}\n")
+    said = opro("gate", "below/c.yaml", "--against", "HEAD", "--json")
+    assert said.data["old"]["prompt"] == f"{GOOD}\n"
+    assert said.data["new"]["prompt"] == f"{BAD}\n"
 
 
 def test_without_git_the_other_way_is_told(

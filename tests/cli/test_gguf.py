@@ -12,7 +12,8 @@ import pytest
 
 from opro_cli.core.run.progress import Progress
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import SearchSettings, TaskSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.models import describe_loading, gguf_plan, gguf_process
 from opro_cli.render.frame_head import draw_notice
 from tests.cli.conftest import Opro, only_run

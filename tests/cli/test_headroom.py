@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from opro_cli import wiring
-from opro_cli.app import headroom
+from opro_cli.app import probe_plan
 from opro_cli.cli import probe
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Probed, Proposed
@@ -48,7 +48,7 @@ def wide(folder: Path) -> Path:
 @pytest.fixture
 def due(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any search is large enough to be probed first, and few rows are enough for a "no"."""
-    monkeypatch.setattr(headroom, "DUE_CALLS", 20)
+    monkeypatch.setattr(probe_plan, "DUE_CALLS", 20)
     monkeypatch.setattr(judging, "ROWS_FOR_NO", 4)
 
 
@@ -294,7 +294,7 @@ def only_run_of(runs: Path) -> Path:
 def test_a_ceiling_is_kept_over_probe_and_run(
     opro: Opro, probes: Path, model: ShuffledModel, monkeypatch: pytest.MonkeyPatch, due: None
 ) -> None:
-    monkeypatch.setattr(headroom, "SHARE", 0.5)
+    monkeypatch.setattr(probe_plan, "SHARE", 0.5)
     said = opro("optimize", "c.yaml", "--budget", "calls=90", "--set", "search.racing=false")
     assert said.code == 3
     assert count(model) == 90

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,54 @@ def test_a_config_from_rows_runs_and_says_why(
     shown = checked.data["scorer_prompt"]
     assert shown[0]["content"].startswith("Classify the text. Answer with one of these labels")
     assert shown[1]["content"] in said.out
+
+
+def test_spellings_of_a_label_are_one_and_sets_of_labels_are_told_from_labels(
+    opro: Opro, folder: Path
+) -> None:
+    teams = ["billing", "Billing ", "BILLING", "billing", "login", "Log-in"]
+    rows = [["text", "team"], *([f"mail {i} about it", teams[i % 6]] for i in range(24))]
+    write_csv(folder / "mails.csv", rows)
+    assert opro("init", "mails.yaml", "--data", "mails.csv").code == 0
+    text = (folder / "mails.yaml").read_text()
+    assert "answer: label  # 3 distinct values in 24 rows, in 5 spellings\n" in text
+    assert yaml.safe_load(text)["task"]["labels"] == ["billing", "Log-in", "login"]
+
+    sets = ["a thing", "a thing, b thing", "b thing;c thing", "C thing", "b thing"]
+    rows = [["text", "about"], *([f"mail {i} about it", sets[i % 5]] for i in range(25))]
+    write_csv(folder / "sets.csv", rows)
+    assert opro("init", "sets.yaml", "--data", "sets.csv").code == 0
+    task = yaml.safe_load((folder / "sets.yaml").read_text())["task"]
+    assert (task["answer"], sorted(task["labels"])) == ("labels", ["C thing", "a thing", "b thing"])
+
+    names = ["Smith, Jo", "Bauer, Al", "Li, Mei"]  # a comma, and no set
+    rows = [["text", "clerk"], *([f"mail {i} about it", names[i % 3]] for i in range(24))]
+    write_csv(folder / "names.csv", rows)
+    assert opro("init", "names.yaml", "--data", "names.csv").code == 0
+    assert yaml.safe_load((folder / "names.yaml").read_text())["task"]["answer"] == "label"
+
+
+def test_a_column_of_yes_and_no_says_what_the_prompt_asks(opro: Opro, folder: Path) -> None:
+    for number, (column, asked, prompt) in enumerate(
+        [
+            ("isSpam", "mail", "Decide about the text: is spam? Begin with yes or no."),
+            ("label", "mail", "Answer the question. Begin with yes or no."),
+            ("isSpam", "question", "Answer the question. Begin with yes or no."),
+        ]
+    ):
+        rows = [
+            [asked, column],
+            *([f"text {i} of it", ["ja", "nein"][i % 2]] for i in range(24)),
+        ]
+        write_csv(folder / "rows.csv", rows)
+        assert opro("init", f"{number}.yaml", "--data", "rows.csv").code == 0
+        read = yaml.safe_load((folder / f"{number}.yaml").read_text())
+        assert (read["task"]["answer"], read["search"]["start"]) == ("boolean", prompt)
+
+
+def write_csv(path: Path, rows: list[list[str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(rows)
 
 
 def test_the_same_rows_give_the_same_config(opro: Opro, folder: Path) -> None:
@@ -219,6 +268,14 @@ def test_the_options_of_data_need_data(opro: Opro) -> None:
     assert (said.code, "belong to --data" in said.err) == (2, True)
 
 
+def test_binary_data_is_no_text_of_any_encoding(opro: Opro, folder: Path) -> None:
+    (folder / "bin.csv").write_bytes(random.Random(0).randbytes(4000))
+    said = opro("init", "new.yaml", "--data", "bin.csv")
+    assert said.code == 2
+    assert "bin.csv: expected text, found binary data" in said.err
+    assert "encoding" not in said.err
+
+
 def test_a_file_that_is_not_utf_8_is_read_in_the_encoding_that_is_offered(
     opro: Opro, folder: Path
 ) -> None:
@@ -339,6 +396,17 @@ def test_a_hole_in_an_own_prompt_is_told(opro: Opro, folder: Path) -> None:
     command = ("init", "mine.yaml", "--data", "tickets.csv", "--prompt", "prompt.md", "--json")
     (note,) = [each for each in opro(*command).data["chosen"]["notes"] if "prompt.md" in each]
     assert note.startswith("prompt.md: {{instruction}} is sent as it stands; task.prompt is ")
+
+
+def test_a_name_in_single_braces_of_an_own_prompt_is_told(opro: Opro, folder: Path) -> None:
+    write_tickets(folder)
+    (folder / "prompt.md").write_text('Classify this mail: {mail}\nLike {"label": "x"}, {1}.\n')
+    command = ("init", "mine.yaml", "--data", "tickets.csv", "--prompt", "prompt.md", "--json")
+    noted = [each for each in opro(*command).data["chosen"]["notes"] if "braces" in each]
+    assert len(noted) == 1
+    assert noted[0].startswith("{mail} in a start prompt is sent as written: opro fills nothing in")
+    checked = opro("check", "mine.yaml", "--json").data["notes"]
+    assert [each for each in checked if "braces" in each] == noted
 
 
 @pytest.mark.parametrize("name", ["{raw}", "a}b"])

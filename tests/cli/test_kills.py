@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.store.folders import PARTIAL_PREFIX
+from opro_cli.store.atomic_folders import PARTIAL_PREFIX
 from tests.cli.test_process import CONFIG, GSM8K, PATIENCE_S, Bench, new_server
 from tests.cli.test_sweep_process import below, living
 from tests.loop.runs import drop_costs

@@ -90,7 +90,8 @@ def test_a_value_is_quoted_as_the_file_spells_it(
 ) -> None:
     (folder / "c.yaml").write_text(CONFIG.replace("steps: 2,", f"steps: {written},"))
     said = opro("optimize", "c.yaml")
-    expected = f"c.yaml:11: search.steps: expected a whole number of at least 0, found {found}"
+    whole = "a whole number of at least 0 and at most 1,000,000"
+    expected = f"c.yaml:11: search.steps: expected {whole}, found {found}"
     assert said.err.splitlines()[1] == expected
 
 

@@ -92,7 +92,8 @@ def test_a_config_comes_from_stdin(
         ("search.stepz=1", '--set search.stepz: no such key; did you mean "steps"?'),
         (
             "search.steps=many",
-            "--set search.steps: expected a whole number of at least 0, found 'many'",
+            "--set search.steps: expected a whole number of at least 0 and at most 1,000,000, "
+            "found 'many'",
         ),
         ("search.steps", "--set: expected KEY=VALUE, found 'search.steps'"),
         ("=1", "--set: expected KEY=VALUE, found '=1'"),
@@ -148,7 +149,12 @@ def test_quiet_shows_the_result_alone(opro: Opro) -> None:
     said = opro("optimize", "c.yaml", "--quiet")
     assert (said.code, said.err) == (0, "")
     assert "start (initial)" in said.out
-    assert opro("optimize", "c.yaml", "-q", "--plain").code == 2
+    refused = opro("optimize", "c.yaml", "-q", "--plain")
+    assert refused.code == 2
+    assert "opro: --quiet excludes --plain: it shows no progress" in refused.err
+    assert "leave out --quiet, or --plain" in refused.err
+    both = opro("optimize", "c.yaml", "-q", "--plain", "--verbose")
+    assert "--quiet excludes --plain and --verbose" in both.err
 
 
 def test_verbose_and_the_log_have_a_line_for_each_answer(opro: Opro, folder: Path) -> None:

@@ -103,8 +103,11 @@ def test_init_writes_words_that_check_takes(opro: Opro, folder: Path) -> None:
     said = opro("init", "--template", "meta-prompt")
     assert said.code == 0
     assert "wrote meta-prompt.md" in said.out
+    assert "opro check CONFIG --set search.meta_prompt=meta-prompt.md" in said.out
+    (folder / "opro.yaml").touch()
     again = opro("init", "meta-prompt.md", "--template", "meta-prompt")
     assert "is there already, unchanged" in again.out
+    assert "opro check opro.yaml --set search.meta_prompt=meta-prompt.md" in again.out
     checked = opro("check", "c.yaml", *REFLECT, "--set", "search.meta_prompt=meta-prompt.md")
     assert checked.code == 0, checked.err
     (folder / "meta-prompt.md").write_text("mine")

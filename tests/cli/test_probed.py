@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from opro_cli.app import headroom
+from opro_cli.app import probe_plan
 from opro_cli.app.probed import describe_probe, read_known
 from opro_cli.core.run.events import Answered, Event, FirstReply, SessionStarted
 from opro_cli.core.run.state import replay
@@ -115,7 +115,7 @@ def test_replies_that_are_cut_to_nothing_are_taken_over_and_filtered_ones_are_no
 @pytest.fixture
 def wide(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A search that is large enough to be probed first, and small enough for a test."""
-    monkeypatch.setattr(headroom, "DUE_CALLS", 20)
+    monkeypatch.setattr(probe_plan, "DUE_CALLS", 20)
     change(folder, "train: 6, dev: 5, test: 7", "train: 14, dev: 0, test: 7")
     change(folder, "steps: 2", "prefer: cheapest_not_worse, margin: 40, steps: 2")
     return folder

@@ -92,6 +92,32 @@ def test_a_candidate_that_loses_or_adds_a_placeholder_is_rejected_with_that_reas
     assert result["verdict"] == "improved"
 
 
+def test_a_remedy_names_a_run_that_is_elsewhere_by_its_path(opro: Opro, shop: Path) -> None:
+    assert opro("optimize", "shop.yaml", "--plain", "--runs-dir", "else where").code == 0
+    (run,) = (shop / "else where").glob("shop-*")
+    (shop / "prompts/start.md").write_text("Another one, {name}.\n")
+    said = opro("apply", run.name, "--runs-dir", "else where", "--yes").err
+    assert f"`opro prompt 'else where/{run.name}' --instruction` prints" in " ".join(said.split())
+
+
+def test_a_hole_in_the_instruction_itself_is_not_taken_for_one(
+    opro: Opro, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop / "prompts" / "start.md").write_text("Read {{ticket}} {{name}} twice.\n")
+    proposals = ["Read {{ticket}} {{name}} carefully.", "Read {{ticket}}, {{name}}, {{demos}}."]
+    monkeypatch.setattr(sys.modules[__name__], "PROPOSALS", iter(proposals * 3))
+    said = opro("optimize", "shop.yaml", "--json")
+    assert said.code == 0, said.err
+    assert "adds {{demos}}" in said.data["proposals"]["skipped"]
+    said = opro("prompt", "shop@start")
+    assert r"Read \{{ticket}} {{name}} twice." in said.out
+    assert said.out.count("{{ticket}}") == 2
+    assert "nothing fills it" in " ".join(said.err.split())
+    facts = opro("prompt", "shop@start", "--json").data
+    assert facts["instruction"] == "Read {{ticket}} {{name}} twice.\n"
+    assert any(r"Read \{{ticket}} {{name}}" in each["content"] for each in facts["messages"])
+
+
 def test_the_best_prompt_is_printed_whole_with_its_holes(start: Path, opro: Opro) -> None:
     said = opro("prompt", "shop")
     assert (said.code, said.out) == (
@@ -421,7 +447,7 @@ def test_the_prompt_of_a_file_put_back_leaves_it_as_it_was(text: str, mark: bool
 def test_a_file_that_changes_while_one_is_asked_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "start.md"
     path.write_bytes(b"newer")
-    planned = Application("run", path, "old", b"old", b"won", "")
+    planned = Application("run", "run", path, "old", b"old", b"won", "")
     with pytest.raises(UsageError, match="changed a moment ago"):
         write_application(planned)
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"newer"]

@@ -12,15 +12,10 @@ from typing import Any
 import pytest
 
 from opro_cli.app.startable import require_prices
-from opro_cli.core.settings.settings import (
-    DataSettings,
-    ObjectivesSettings,
-    PriceSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.core.settings.models import PriceSettings, ScorerSettings
+from opro_cli.core.settings.search import ObjectivesSettings, SearchSettings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.errors import UsageError
 from opro_cli.models import MODELS
@@ -174,6 +169,42 @@ def test_a_single_sentence_has_nothing_to_drop(opro: Opro, scorer: ScriptedModel
     said = opro("prune", "@last")
     assert said.code == 2
     assert "has no part that could be dropped: it is a single sentence" in said.err
+
+
+def test_an_empty_prompt_has_nothing_to_drop(opro: Opro, scorer: ScriptedModel) -> None:
+    start = 'search.initial_instructions=[""]'
+    assert opro("optimize", "c.yaml", "--set", start, "--steps", "0", "-q").code == 0
+    said = opro("prune", "@last")
+    assert said.code == 2
+    assert "has no part that could be dropped: it is empty" in said.err
+
+
+DEMOS = (
+    """{strategy: demos, steps: 1, candidates_per_step: 1, start: "", options: {answers: gold}}"""
+)
+
+
+def test_worked_examples_are_dropped_where_they_are_all_of_the_prompt(
+    opro: Opro, scorer: ScriptedModel
+) -> None:
+    def answer(request: ChatRequest) -> str:
+        """Right where an example is shown."""
+        shown = "".join(message.content for message in request.messages)
+        if "What is " not in shown:
+            return "Ready."
+        number = int(shown.rpartition("What is ")[2].partition(" ")[0])
+        return f"The answer is {2 * number if shown.count('What is ') > 1 else 0}."
+
+    scorer._say = answer
+    tests = ("--set", "task.data.split.test=15")
+    first = opro("optimize", "c.yaml", "--set", f"search={DEMOS}", *tests, "--json", "-q")
+    assert first.code == 0, first.err
+    best = first.data["best"]
+    assert best["instruction"] == ""
+    assert len(best["demos"]) > 1
+    said = opro("prune", first.data["run"], *LAX, "--json", "-q")
+    assert said.code == 0, said.err
+    assert len(said.data["best"]["demos"]) == 1
 
 
 def test_an_unfinished_run_is_finished_first(opro: Opro, scorer: ScriptedModel) -> None:

@@ -81,6 +81,7 @@ def test_a_sound_one_is_printed_and_nothing_is_written(opro: Opro, run: Path) ->
     assert said.data == json.loads((run / "result.json").read_text())
     assert said.err == f"{run.name} is finished; nothing to resume\n"
     more = opro("resume", run.name, "--budget", "calls=9999")
+    assert "nothing to resume: --budget changes nothing about a search that is over" in more.err
     assert f"goes on from its best prompt: --set search.start={run.name}@best" in more.err
     assert {path: path.stat().st_mtime_ns for path in run.iterdir()} == before
     copy = run.rename(run.with_name("renamed"))

@@ -51,7 +51,7 @@ def imported(*arguments: str) -> set[str]:
 def test_help_imports_typer_and_no_more(arguments: list[str]) -> None:
     found = imported(*arguments)
     assert "typer" in found
-    assert not found & {*HEAVY, *SLOW, "rich", "msgspec", "opro_cli.core.settings.settings"}
+    assert not found & {*HEAVY, *SLOW, "rich", "msgspec", "opro_cli.core.settings.schema"}
 
 
 @pytest.fixture

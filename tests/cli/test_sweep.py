@@ -44,7 +44,7 @@ def going(calls: int) -> Word:
 
 def over(status: str = "finished", stopped_by: str = "") -> Word:
     def scored(mean: float) -> Word:
-        return {"scores": {"test": {"mean": mean}}}
+        return {"scores": {"test": {"mean": mean, "n": 4}}}
 
     spend = going(50)["spend"]
     result = {"status": status, "spend": spend, "initial": scored(0.5), "best": scored(0.75)}
@@ -170,6 +170,9 @@ def test_a_ceiling_ends_with_the_code_of_a_run(engine: ToldEngine, opro: Opro) -
     said = opro("sweep", "grid.yaml", "--shard", "2/3")
     assert said.code == 3
     assert "seed1: stopped by budget.calls after 50 calls" in said.err
+    assert said.out.splitlines()[1].split() == [
+        *("seed1", "stopped", "50", "50.0", "%", "of", "4", "75.0", "%", "of", "4", "–")
+    ]  # of so many questions as yet
     assert said.err.endswith(
         "stopped by budget.calls\n"
         "0 of 1 cell finished, 1 stopped; "
@@ -260,6 +263,18 @@ def test_where_a_cell_stands(engine: ToldEngine, folder: Path) -> None:
     assert read_standing(cell, runs) == "begun"
     finish(folder, 0)
     assert read_standing(cell, runs) == "finished"
+
+
+def test_a_cell_whose_labels_were_read_off_the_data_is_known_again(
+    engine: ToldEngine, folder: Path
+) -> None:
+    config = (folder / "c.yaml").read_text()
+    (folder / "c.yaml").write_text(config.replace("answer: number", "answer: label"))
+    cell = cells_in(folder)[0]
+    assert (cell.settings.task.answer, cell.settings.task.labels) == ("label", None)
+    runs = folder / "runs" / "grid"
+    prepare_run(Job(cell.name, str(runs / cell.name), convert_to_plain(cell.settings)))
+    assert read_standing(cell, runs) == "begun"
 
 
 def test_a_cell_that_was_begun_otherwise_is_refused_with_what_differs(

@@ -136,7 +136,7 @@ async def test_sessions_of_any_shards_spend_one_budget(tmp_path: Path, server: L
 async def test_a_whole_sweep_beside_a_part_of_it_spends_one_budget_and_fails_no_cell(
     tmp_path: Path,
 ) -> None:
-    async with slow_server(latency_ms=300) as server:
+    async with slow_server(latency_ms=2500) as server:  # longer than six processes begin
         at = await swept(tmp_path, server, "{calls: 80}", last_seed=5)
         part = await at.opro("sweep", "s.yaml", "--processes", "1", "--shard", "2/2", "--plain")
         await asked(at, 2)  # of seed1, which the other session finds at work

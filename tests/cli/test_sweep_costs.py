@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opro_cli.calls.budget import Spent
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import UsageError
 from opro_cli.sweep.cells import select_shard
+from opro_cli.sweep.claims import CLAIMS, Claim, encode
 from opro_cli.sweep.file import Sweep
 from tests.cli.conftest import Opro
 from tests.cli.test_sweep import SWEEP, finish
@@ -134,3 +137,19 @@ def test_a_budget_that_does_not_buy_all_cells_is_told_before_they_begin(
     assert "note: budget.calls 40 is for all cells together" in opro("sweep", "grid.yaml").err
     grid.write_text(f"{SWEEP}budget: {{calls: 100_000}}\n")
     assert opro("sweep", "grid.yaml", "--dry-run", "--json").data["note"] == ""
+
+
+def test_what_cells_spent_that_are_gone_is_not_left(opro: Opro, folder: Path) -> None:
+    (folder / "grid.yaml").write_text(f"{SWEEP}budget: {{calls: 170}}\n")
+    calls = json.loads((finish(folder, 0) / "result.json").read_text())["spend"]["calls"]
+    claims = folder / "runs/grid" / CLAIMS
+    claims.write_bytes(encode(Claim("s", "1/1", "h", 1, "t", spent=Spent(calls + 60, 0, 0))))
+    note = opro("sweep", "grid.yaml", "--dry-run", "--json").data["note"]
+    assert (
+        f"more calls where {110 - calls} are left (60 went to cells that are gone or to calls"
+        in note
+    )
+    claims.write_bytes(encode(Claim("s", "1/1", "h", 1, "t", spent=Spent(calls, 0, 0))))
+    assert (
+        "where 90 are left. They" in opro("sweep", "grid.yaml", "--dry-run", "--json").data["note"]
+    )

@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from opro_cli.core.task.example import Example
-from opro_cli.core.task.prompt import (
-    PromptFormat,
-    format_question,
-    format_second_round,
-    parse_template,
-)
+from opro_cli.core.task.prompt import PromptFormat, format_question, format_second_round
+from opro_cli.core.task.template import parse_template
 from opro_cli.datasets.formats import Row
 from opro_cli.datasets.rows import RowReader
 from opro_cli.datasets.shapes import ROW_SHAPES, format_value

@@ -13,23 +13,15 @@ from unittest import mock
 from opro_cli.core.run.candidates import Answers, Candidate, Outcome, make_candidate_id
 from opro_cli.core.run.deciding import measure_mean
 from opro_cli.core.run.events import Answered, Proposed
-from opro_cli.core.run.selection import (
-    choose_paper_exemplars,
-    count_wrong,
-    sort_best_last,
-)
+from opro_cli.core.run.exemplars import choose_paper_exemplars, count_wrong
+from opro_cli.core.run.selection import sort_best_last
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Ask
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
 from opro_cli.core.settings.read import read_settings
-from opro_cli.core.settings.settings import (
-    DataSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    SplitSettings,
-    TaskSettings,
-)
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import DataSettings, SplitSettings, TaskSettings
 from opro_cli.core.splits import cut_splits
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Message, Position, Split
 from opro_cli.core.task.prompt import (
@@ -37,8 +29,8 @@ from opro_cli.core.task.prompt import (
     PromptFormat,
     TrajectoryEntry,
     format_question,
-    parse_template,
 )
+from opro_cli.core.task.template import parse_template
 from opro_cli.datasets.formats import Row
 from opro_cli.datasets.presets import expand_preset
 from opro_cli.datasets.rows import RowReader

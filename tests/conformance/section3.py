@@ -12,7 +12,8 @@ from opro_cli import wiring
 from opro_cli.app.given import read_plain
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import EMBEDDED, Settings
+from opro_cli.core.settings.models import EMBEDDED
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.loop.runner import Runner
 from opro_cli.reports.problem import list_found

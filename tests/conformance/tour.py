@@ -18,7 +18,7 @@ from opro_cli.core.run.events import Answered
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import End, SearchView
 from opro_cli.core.scale import Scale
-from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.settings.search import SearchSettings
 from opro_cli.core.task.problem import Instance, RecordedProblem, encode_problem
 from opro_cli.core.task.prompt import PromptFormat, Solution, encode_form
 from opro_cli.problems.tour import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.core.settings.settings import ScorerSettings
+from opro_cli.core.settings.models import ScorerSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Message
 from opro_cli.ports import AnswerCache
 from opro_cli.store.answer_cache import AnswerStore

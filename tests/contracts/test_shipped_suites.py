@@ -8,14 +8,10 @@ from types import MappingProxyType
 
 import pytest
 
-from opro_cli.core.settings.settings import (
-    DataSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.evaluators import InlineGrader, ModelEvaluator

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from opro_cli.core.run.candidates import make_candidate_id
+from opro_cli.core.run.candidates import AGAIN, make_candidate_id
 from opro_cli.core.run.events import (
     Answered,
     Checked,
@@ -26,7 +26,7 @@ from opro_cli.core.run.events import (
     TestUsed,
     Uncounted,
 )
-from opro_cli.core.run.state import AGAIN, IllegalEvent, RunState
+from opro_cli.core.run.state import IllegalEvent, RunState
 
 START, BASELINE = "start", "Think."
 TEXTS = (START, "count", "add", "add 1", "größer ≥ “7”")

@@ -8,7 +8,7 @@ from typing import Any
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered, Checked, FirstReply, Proposed
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.settings.search import SearchSettings
 from opro_cli.core.task.example import Split
 
 
@@ -23,7 +23,7 @@ def new_state(
     **search: Any,
 ) -> RunState:
     """A state before its first event; `search`: keys of that section, and `rows` of train."""
-    rows: Sequence[int] | None = search.pop("rows", None)
+    rows: Sequence[int] = search.pop("rows", ())
     plain: dict[str, Any] = {
         "initial_instructions": initial or ("start",),
         "steps": steps,

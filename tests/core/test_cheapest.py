@@ -18,7 +18,7 @@ from opro_cli.core.run.events import Refused
 from opro_cli.core.run.pairs import list_pairs
 from opro_cli.core.run.selection import decide, find_leader, find_winner, select_finalists
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import ObjectivesSettings
+from opro_cli.core.settings.search import ObjectivesSettings
 from opro_cli.core.stats import paired
 from opro_cli.core.task.example import Split
 from tests.bench.cheapest import CHEAPER, MARGIN, simulate

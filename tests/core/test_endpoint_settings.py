@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
+from opro_cli.core.settings.models import EndpointSettings
 from opro_cli.core.settings.read import read_settings
-from opro_cli.core.settings.settings import EndpointSettings
 from tests.core.test_settings import NAMES, minimal, problems, read
 
 A, B, C = (f"http://gpu{n}:8000/v1" for n in range(3))

@@ -13,14 +13,12 @@ from opro_cli.core.run.events import (
     Answered,
     Checked,
     Event,
-    MalformedEvent,
     Proposed,
     Retried,
     SessionEnded,
     SessionStarted,
-    decode_record,
-    encode_record,
 )
+from opro_cli.core.run.records import MalformedEvent, decode_record, encode_record
 from tests.core.runs import answered, proposed
 
 moments = st.floats(0, 2e9)

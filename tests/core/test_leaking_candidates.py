@@ -8,7 +8,8 @@ import pytest
 
 from opro_cli.core.run.selection import find_winner, select_finalists
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import DataSettings, SearchSettings, TaskSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import Example
 from opro_cli.reports.proposals import count_skipped
 from opro_cli.reports.result import serialize_candidates

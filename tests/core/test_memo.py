@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.run.selection import Memo, choose_exemplars, select_trajectory
+from opro_cli.core.run.exemplars import Memo, choose_exemplars
+from opro_cli.core.run.selection import select_trajectory
 from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, proposed, wrong_on
 

@@ -13,7 +13,7 @@ from opro_cli.app.given import read_plain
 from opro_cli.core.run.view import Ask, End
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.meta_prompt import HOLES, list_unused
-from opro_cli.core.settings.settings import StopSettings
+from opro_cli.core.settings.search import StopSettings
 from opro_cli.errors import ConfigError
 from opro_cli.strategies.evolve import EvolveOptions, EvolveStrategy
 from opro_cli.strategies.reflect import ReflectOptions, ReflectStrategy

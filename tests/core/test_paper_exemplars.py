@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opro_cli.core.run.selection import (
-    choose_exemplars,
-    choose_paper_exemplars,
-    count_wrong,
-    select_trajectory,
-)
+from opro_cli.core.run.exemplars import choose_exemplars, choose_paper_exemplars, count_wrong
+from opro_cli.core.run.selection import select_trajectory
 from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, proposed, wrong_on
 

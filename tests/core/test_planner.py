@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from opro_cli.core.run.selection import (
-    choose_exemplars,
-    find_baseline,
-    find_winner,
-    select_trajectory,
-)
+from opro_cli.core.run.exemplars import choose_exemplars
+from opro_cli.core.run.selection import find_baseline, find_winner, select_trajectory
 from opro_cli.core.run.state import RunState
 from opro_cli.loop.planner import Evaluate, Finish, Propose, plan_next
 from tests.core.runs import answered, new_state, proposed, score_all

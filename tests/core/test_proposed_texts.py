@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.run.candidates import ProposedText, make_candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
+from opro_cli.core.run.proposals import ProposedText
 from opro_cli.core.run.selection import select_trajectory
 from opro_cli.core.run.state import RunState
 from opro_cli.loop.planner import Evaluate, Propose, plan_next

@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from opro_cli.core.run.events import SessionStarted
-from opro_cli.core.run.selection import choose_exemplars, select_trajectory
+from opro_cli.core.run.exemplars import choose_exemplars
+from opro_cli.core.run.selection import select_trajectory
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import SearchView
 from opro_cli.core.task.example import Example

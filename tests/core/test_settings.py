@@ -96,7 +96,8 @@ def test_all_problems_are_told_at_once() -> None:
         "task.data.target",
     }
     assert found["scorer.concurency"] == 'no such key; did you mean "concurrency"?'
-    assert found["search.steps"] == "expected a whole number of at least 0, found 'many'"
+    whole = "a whole number of at least 0 and at most 1,000,000"
+    assert found["search.steps"] == f"expected {whole}, found 'many'"
     assert 'did you mean "random"?' in found["search.exemplar_choice"]
     assert "missing" in found["task.data.target"]
 
@@ -134,6 +135,38 @@ def test_a_bad_value_is_named_with_what_is_allowed(
     found = problems(raw)
     assert words in found[".".join(path)]
     assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("scorer.max_tokens", 10_000_000),
+        ("optimizer.max_tokens", 10_000_000),
+        ("optimizer.concurrency", 100_000),
+        ("scorer.repeats", 10_000),
+        ("scorer.price.input", 100_000),
+        ("scorer.price.output", 100_000),
+        ("search.steps", 1_000_000),
+        ("search.candidates_per_step", 10_000),
+        ("search.score_buckets", 1_000_000),
+        ("search.finalists", 1_000_000),
+    ],
+)
+def test_a_number_that_nobody_can_mean_is_refused(path: str, most: int) -> None:
+    """As it was found: some ended in a traceback once the run had begun, and one never ended."""
+    *sections, name = path.split(".")
+    for value, is_fine in ((most, True), (most + 1, False), (10**400, False), (1e300, False)):
+        raw = minimal()
+        raw["scorer"] |= {"price": {"input": 1, "output": 1}, "max_tokens": None}
+        part = raw
+        for each in sections:
+            part = part.setdefault(each, {})
+        part[name] = value
+        found = {each.dotted: each.message for each in read_settings(raw, NAMES).problems}
+        assert (path not in found) is is_fine
+        if not is_fine and value != 1e300:
+            assert " and at most " in found[path]
+            assert len(found[path]) < 200
 
 
 def test_stop_strings_are_a_text_or_up_to_four() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.run.candidates import make_candidate_id
+from opro_cli.core.run.candidates import AGAIN, make_candidate_id
 from opro_cli.core.run.events import SessionStarted
 from opro_cli.core.run.selection import select_compared
-from opro_cli.core.run.state import AGAIN, RunState
+from opro_cli.core.run.state import RunState
 from opro_cli.loop.planner import Evaluate, Question, plan_next
 from tests.core.runs import answered, new_state, proposed, score_all
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from opro_cli.core.settings.schema import Problem, read_section
-from opro_cli.core.settings.settings import TaskSettings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.datasets.loading import LoadedData, load_examples
+from opro_cli.ports import Metric
 
 Write = Callable[[str, str | bytes], str]
 Load = Callable[..., LoadedData]
@@ -46,11 +47,11 @@ def write(tmp_path: Path) -> Write:
 def load() -> Load:
     """Load the data of a task; `train` and the other keys of `task.data` as given."""
 
-    def loaded(train: str, **data: Any) -> LoadedData:
+    def loaded(train: str, metric: Metric | None = None, **data: Any) -> LoadedData:
         plain = {"input": "question", "target": "answer", "train": train, **data}
         problems: list[Problem] = []
         task = read_section(TaskSettings, {"data": plain, "answer": "word"}, (), problems)
         assert task is not None, problems
-        return load_examples(task, WordMetric())
+        return load_examples(task, metric or WordMetric())
 
     return loaded

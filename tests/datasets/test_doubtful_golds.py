@@ -11,7 +11,7 @@ import datasets
 import pytest
 
 from opro_cli.core.settings.schema import Problem, read_section
-from opro_cli.core.settings.settings import TaskSettings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.task.example import Example
 from opro_cli.datasets.loading import load_examples
 from opro_cli.metrics import create_metric
@@ -116,3 +116,77 @@ def test_1_and_1_0_are_the_same_label(reply: str) -> None:
     metric = LabelMetric(("0", "1"), {"0": "0", "1": "1"})
     assert metric.grade(reply, Example("x", metric.target("1.0"), "s")).score == 1.0
     assert create_metric("exact").grade("1.5", Example("x", "1", "s")).score == 0.0
+
+
+def test_a_question_that_shows_its_gold_answer_is_named(write: Write) -> None:
+    rows = [{"q": f"{i}?", "a": "ab"[i % 2], "b": "xy"[i % 2]} for i in range(4)]
+    place = write("a.jsonl", lines(*rows))
+    data = {"train": place, "input": "{q} [{a}]", "target": "a", "split": {"train": 1}}
+    said = "the question shows its own gold answer: the field a of task.data.target is in "
+    assert any(
+        note.startswith(f"{said}task.data.input as well") for note in load_notes({"data": data})
+    )
+    prompt = [{"system": "{{instruction}}"}, {"user": "{{question}} {{a}}"}]
+    task = {"data": {**data, "input": "q"}, "prompt": prompt}
+    assert any(note.startswith(f"{said}task.prompt.1.user") for note in load_notes(task))
+    clean = {**data, "input": "{q} {b}"}
+    assert not any(note.startswith(said[:40]) for note in load_notes({"data": clean}))
+
+
+def test_a_column_that_tells_the_label_is_doubted(write: Write) -> None:
+    teams = ["Billing", "Login", "Shipping"]
+    rows = [
+        {"q": f"mail {i}", "team": teams[i % 3], "code": f"x/{teams[i % 3]}"} for i in range(30)
+    ]
+    place = write("a.jsonl", lines(*rows))
+    data = {"train": place, "input": "{q} {code}", "target": "team", "split": {"train": 24}}
+    told = "24 of 24 train questions name their gold label and no other"
+    assert any(note.startswith(told) for note in load_notes({"data": data, "answer": "label"}))
+    both = {**data, "input": "{q}: Billing, Login or Shipping? {code}"}
+    assert not any("gold label" in note for note in load_notes({"data": both, "answer": "label"}))
+    few = {**data, "split": {"train": 10}}
+    assert not any("gold label" in note for note in load_notes({"data": few, "answer": "label"}))
+
+
+def load_notes(task: dict[str, Any]) -> list[str]:
+    problems: list[Problem] = []
+    read = read_section(TaskSettings, {"answer": "exact", **task}, (), problems)
+    assert read is not None, problems
+    metric = LabelMetric() if read.answer == "label" else create_metric(read.answer)
+    return [*load_examples(read, metric).notes]
+
+
+def read_numbers(write: Write, *golds: object) -> tuple[set[str], list[str]]:
+    place = write("a.jsonl", lines(*({"q": f"{i}?", "a": gold} for i, gold in enumerate(golds))))
+    data = {"train": place, "input": "q", "target": "a", "split": {"train": 1}}
+    task = read_section(TaskSettings, {"answer": "number", "data": data}, (), [])
+    assert task is not None
+    loaded = load_examples(task, create_metric("number"))
+    return set(loaded.golds), [note for note in loaded.notes if "point" in note]
+
+
+def test_points_part_thousands_where_the_column_has_decimal_commas(write: Write) -> None:
+    golds, notes = read_numbers(write, "1.234,50", "12,99", "7,00", "1.000", "2.500 €", "300")
+    assert golds == {"1234.50", "12.99", "7", "1000", "2500", "300"}
+    assert notes == [
+        "points part thousands in the gold answers, whose decimals have commas: a.jsonl:4: 1.000; "
+        "a.jsonl:5: 2.500 €"
+    ]
+    assert read_numbers(write, "1.000", "1.234.567", "12") == (
+        {"1000", "1234567", "12"},
+        ["points part thousands in the gold answers, whose decimals have commas: a.jsonl:1: 1.000"],
+    )
+
+
+def test_a_list_or_indian_groups_are_no_decimal_commas(write: Write) -> None:
+    assert "2.500" in read_numbers(write, "1,00,000", "2.500", "4,00,000")[0]
+    assert "1.500" in read_numbers(write, "3,4", "1.500", "2")[0]
+
+
+def test_points_that_may_be_either_are_read_as_decimal_points_and_doubted(write: Write) -> None:
+    golds, notes = read_numbers(write, "1.500", "2.000", "3.250", "12")
+    assert (golds, len(notes)) == ({"1.500", "2", "3.250", "12"}, 1)
+    assert "a.jsonl:1: 1.500; a.jsonl:2: 2.000; a.jsonl:3: 3.250" in notes[0]
+    for sure in (["1.500", "2.250", "3.5"], ["0.125", "2.000", "3.250"], [1.125, 2.375, 3.625]):
+        golds, notes = read_numbers(write, *sure)
+        assert (notes, "1500" in golds) == ([], False)

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.settings.schema import Problem, read_section
-from opro_cli.core.settings.settings import TaskSettings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.task.example import Example, fingerprint_examples, show_golds
 from opro_cli.datasets.formats import parse_json
 from opro_cli.datasets.loading import load_examples
 from opro_cli.datasets.values import encode_value
 from opro_cli.errors import DataError
 from opro_cli.metrics import FunctionMetric, create_metric
+from opro_cli.metrics.label import LabelMetric, LabelSetMetric
 from opro_cli.ports import Metric
 
 Write = Callable[[str, str | bytes], str]
@@ -158,3 +159,48 @@ def test_the_gold_answer_of_a_turn_is_its_text_also_where_objects_are_compared(
     if kind == "exact":
         called = read(write, CHAT, path, FunctionMetric(lambda *_: 1.0))
         assert called.target == target
+
+
+def read_labels(write: Write, rows: list[tuple[str, str]], **task: Any) -> dict[str, int]:
+    """Return how often each label is a gold answer of these questions."""
+    lines = [json.dumps({"q": question, "a": gold}) + "\n" for question, gold in rows]
+    data = {"train": write("rows.jsonl", "".join(lines)), "input": "q", "target": "a"}
+    problems: list[Problem] = []
+    read = read_section(
+        TaskSettings, {"data": {**data, "split": {"train": 1}}, **task}, (), problems
+    )
+    assert read is not None, problems
+    names = dict(read.labels or ())
+    kind = LabelMetric if read.answer == "label" else LabelSetMetric
+    return dict(load_examples(read, kind(tuple(names.values()), names)).golds)
+
+
+def ask(golds: list[str]) -> list[tuple[str, str]]:
+    return [(f"{number}?", gold) for number, gold in enumerate(golds)]
+
+
+def test_the_spellings_of_a_label_are_one_label_as_they_are_when_it_is_graded(write: Write) -> None:
+    golds = ["BILLING", "billing", "billing ", "Login", "log_in", "Log in", "C++", "C"]
+    assert read_labels(write, ask(golds), answer="label") == {
+        "billing": 3, "Log in": 2, "C": 1, "C++": 1, "Login": 1,
+    }  # fmt: skip
+    named = ["Billing", "BILLING", "login", "Log in", "C", "C++"]
+    assert read_labels(write, ask(golds), answer="label", labels=named) == {
+        "Billing": 3, "Log in": 2, "C": 1, "C++": 1, "login": 1,
+    }  # fmt: skip
+    several = ["a, B", "b;A", "A", "A", "b"]
+    assert read_labels(write, ask(several), answer="labels") == {"A, b": 2, "A": 2, "b": 1}
+
+
+def test_a_map_of_labels_is_blind_to_the_spelling_of_its_golds_too(write: Write) -> None:
+    labels = {"tech_support": "technical", "bill": "Billing", "BILLS": "billing"}
+    golds = ["Tech support", "TECH-SUPPORT", "Bill", "bills", "technical"]
+    found = read_labels(write, ask(golds), answer="label", labels=labels)
+    assert found == {"technical": 3, "Billing": 2}
+
+
+def test_the_same_question_under_two_spellings_of_its_label_is_no_contradiction(
+    write: Write,
+) -> None:
+    rows = [("1?", "yes"), ("1?", "YES"), ("2?", "no")]
+    assert read_labels(write, rows, answer="label") == {"YES": 1, "no": 1}

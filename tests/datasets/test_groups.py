@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.core.settings.settings import DataSettings, SplitSettings, TaskSettings
+from opro_cli.core.settings.task import DataSettings, SplitSettings, TaskSettings
 from opro_cli.core.splits import Cut, cut_splits, describe_doubts
 from opro_cli.core.task.example import SPLITS, Split, fingerprint_examples, number_groups
 from opro_cli.datasets.loading import LoadedData, load_examples

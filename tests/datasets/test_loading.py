@@ -10,6 +10,7 @@ import pytest
 from opro_cli.core.task.example import Example
 from opro_cli.datasets.loading import LoadedData
 from opro_cli.errors import DataError
+from opro_cli.metrics.label import LabelMetric
 
 Write = Callable[[str, str | bytes], str]
 Load = Callable[..., LoadedData]
@@ -88,6 +89,43 @@ def test_skipped_rows_are_counted_and_told(write: Write, load: Load) -> None:
     assert [example.input for example in train_of(loaded)] == ["a", "d"]
     assert loaded.left_out == 2
     assert loaded.notes[1].startswith("left out 2 rows that cannot be used: train.jsonl:2: field")
+
+
+def test_rows_left_out_are_counted_by_reason_the_commonest_first(write: Write, load: Load) -> None:
+    shared = [(f"shared {n}", "1") for n in range(30)]
+    train = write("train.jsonl", qa(("a", "1"), ("a", "2"), *shared, ("b", "3")))
+    test = write("test.jsonl", qa(*shared, ("c", "1")))
+    loaded = load(train, test=test, on_bad_row="skip", split={"train": 1, "dev": 0})
+    assert loaded.notes[1] == (
+        "left out 32 rows that cannot be used: "
+        "30 rows like train.jsonl:3: the question is also in test.jsonl:1; "
+        "2 rows like train.jsonl:1: the question has another target in train.jsonl:2, '1' here and "
+        "'2' there"
+    )
+
+
+def test_a_reason_that_no_quoted_row_has_is_told_with_its_rows(write: Write, load: Load) -> None:
+    blank = [("", str(n)) for n in range(10)]
+    shared = [(f"shared {n}", "1") for n in range(30)]
+    train = write("train.jsonl", qa(*blank, *shared))
+    error = refused(load, train, test=write("test.jsonl", qa(*shared)))
+    assert error.message.splitlines()[-2:] == [
+        "and 30 more",
+        "among them 30 rows like train.jsonl:11: the question is also in test.jsonl:1",
+    ]
+
+
+def test_gold_answers_that_are_no_label_are_named_with_their_counts(
+    write: Write, load: Load
+) -> None:
+    golds = [*["billing"] * 3, *["Tech support"] * 4, "Sales"]
+    place = write("train.jsonl", qa(*((f"q{n}", gold) for n, gold in enumerate(golds))))
+    loaded = load(place, metric=LabelMetric(("billing", "login")), on_bad_row="skip", **ALL)
+    assert loaded.notes[1] == (
+        "left out 5 rows that cannot be used: 5 rows like train.jsonl:4: field answer: expected "
+        "one of task.labels (billing, login); found 'Tech support', in all 'Tech support' (4), "
+        "'Sales' (1)"
+    )
 
 
 def test_nothing_left_is_an_error_even_when_skipping(write: Write, load: Load) -> None:

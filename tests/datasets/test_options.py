@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from opro_cli.core.settings.schema import Problem, read_section
-from opro_cli.core.settings.settings import TaskSettings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.task.example import Example
 from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.errors import DataError

@@ -166,7 +166,33 @@ def test_another_encoding_is_named_with_line_and_byte(write: Write, name: str) -
     error = refused(write(name, '{"a": "x"}\n{"a": "größer"}\n'.encode("latin-1")))
     assert error.message.endswith("line 2, byte 21: expected UTF-8, found byte 0xf6")
     assert "iconv -f WINDOWS-1252" in str(error.hint)
-    assert "found UTF-16" in refused(write(name, "a,b\n1,2\n".encode("utf-16"))).message
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+@pytest.mark.parametrize(
+    ("encoding", "found"),
+    [
+        ("utf-16", "UTF-16"),  # with a mark
+        ("utf-32", "UTF-32"),
+        ("utf-16-le", "UTF-16LE"),  # without one every byte is valid UTF-8
+        ("utf-16-be", "UTF-16BE"),
+        ("utf-32-le", "UTF-32LE"),
+        ("utf-32-be", "UTF-32BE"),
+    ],
+)
+def test_wide_characters_are_recognized(write: Write, name: str, encoding: str, found: str) -> None:
+    text = '{"a": "größer"}\n{"a": "x"}\n' if name == "a.jsonl" else "a,b\ngrößer,1\n"
+    error = refused(write(name, text.encode(encoding)))
+    assert error.message.endswith(f"line 1, byte 1: expected UTF-8, found {found}")
+    assert f"task.data.encoding: {found.lower()}, or" in str(error.hint)
+    assert f"iconv -f {found} -t" in str(error.hint)
+    assert [*read_rows(write(name, text.encode(encoding)), encoding=found.lower())]
+
+
+def test_a_lone_nul_is_no_encoding(write: Write) -> None:
+    (row,) = read_rows(write("a.csv", b"a,b\nx\0y,1\n"))
+    assert isinstance(row, Row)
+    assert row.fields["a"] == "x\0y"
 
 
 def test_a_file_that_is_not_there(write: Write, tmp_path: Path) -> None:

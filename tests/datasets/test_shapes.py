@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from opro_cli.core.settings.schema import Problem, read_section
-from opro_cli.core.settings.settings import TaskSettings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.task.example import Split
 from opro_cli.datasets.loading import LoadedData
 from opro_cli.datasets.presets import PRESETS, expand_preset

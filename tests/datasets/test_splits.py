@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.settings.settings import SplitSettings
+from opro_cli.core.settings.task import SplitSettings
 from opro_cli.core.splits import Cut, cut_splits, describe_doubts
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import DataError

@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.task.prompt import (
-    Field,
-    Template,
-    escape_field,
-    parse_template,
-    write_hole,
-)
+from opro_cli.core.task.template import Field, Template, escape_field, parse_template, write_hole
 
 
 def test_a_text_without_braces_is_a_field_name() -> None:

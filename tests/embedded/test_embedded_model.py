@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.core.settings.settings import EMBEDDED
+from opro_cli.core.settings.models import EMBEDDED
 from opro_cli.core.task.example import ChatReply, ChatRequest, Message, cut_at_stop
 from opro_cli.embedded.config import CHECKPOINTS
 from opro_cli.errors import ModelError

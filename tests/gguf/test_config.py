@@ -17,7 +17,9 @@ from opro_cli.core.settings.models import GgufSettings
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import ConfigError
-from opro_cli.models.accounts import CallPrices, Usage, find_missing_keys, find_price
+from opro_cli.models.accounts import find_missing_keys
+from opro_cli.models.prices import CallPrices, Usage, find_price
+from opro_cli.store.answer_cache import is_cached
 from opro_cli.sweep.file import load_sweep
 from tests.gguf.made import write_gguf
 
@@ -55,6 +57,7 @@ def test_other_names_are_refused_with_the_three_kinds(name: str, tmp_path: Path)
         read(tmp_path, {"model": name})
     if name != "gguf/":  # which is no name at all
         assert "gguf/hub:OWNER/REPO/FILE.gguf or gguf/smollm2-135m" in refusal.value.message
+        assert f"found '{name}'" in refusal.value.message  # as it was written
 
 
 def test_a_path_is_beside_the_config_first_and_absolute_from_then_on(
@@ -142,4 +145,4 @@ def test_it_is_free_and_needs_no_key(tmp_path: Path) -> None:
     assert (price.input, price.output) == (0.0, 0.0)
     assert CallPrices(model.model, "http://127.0.0.1:1/v1").compute_usd(Usage(5, 5)) == 0.0
     assert find_missing_keys(model.model) == ()
-    assert wiring.is_cached(model)
+    assert is_cached(model)

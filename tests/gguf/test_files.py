@@ -16,7 +16,7 @@ from threading import Thread
 
 import pytest
 
-from opro_cli.core.settings.settings import ScorerSettings
+from opro_cli.core.settings.models import ScorerSettings
 from opro_cli.errors import UsageError
 from opro_cli.models import gguf_files
 from opro_cli.models.gguf_files import find_file, hash_files, pin_file, read_gguf

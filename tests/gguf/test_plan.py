@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.settings.models import GgufSettings
-from opro_cli.core.settings.settings import ScorerSettings
+from opro_cli.core.settings.models import GgufSettings, ScorerSettings
 from opro_cli.errors import UsageError
 from opro_cli.models import gguf_plan
 from opro_cli.models.gguf_header import Header
@@ -105,6 +104,15 @@ def test_a_slow_format_is_noted_with_the_remedy() -> None:
     assert not note_file(ScorerSettings("gguf/m.gguf"), header(GB, Q4_1=1, Q8_0=2))
     on_gpu = ScorerSettings("gguf/m.gguf", gguf=GgufSettings(gpu_layers=9))
     assert not note_file(on_gpu, slow)
+
+
+def test_replies_beyond_the_context_are_noted() -> None:
+    (note,) = note_file(ScorerSettings("gguf/m.gguf", max_tokens=32_768), header(GB))
+    assert "max_tokens 32,768 is more than its context has room for, 32,768 tokens" in note
+    assert not note_file(ScorerSettings("gguf/m.gguf", max_tokens=32_767), header(GB))
+    small = ScorerSettings("gguf/m.gguf", max_tokens=4_096, gguf=GgufSettings(context=4_096))
+    (note,) = note_file(small, header(GB))
+    assert "4,096 tokens for prompt and reply" in note
 
 
 def test_a_base_model_is_noted() -> None:

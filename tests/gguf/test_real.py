@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from opro_cli.core.settings.settings import ScorerSettings
+from opro_cli.core.settings.models import ScorerSettings
 from opro_cli.core.task.example import ChatRequest, Message
 from opro_cli.errors import ModelError
 from opro_cli.models.gguf_files import find_file

@@ -106,6 +106,7 @@ UNICODE = (
     ("no-characters", "be none", "a\ufffe\uffff\U0001ffffb"),
     ("annotation", "hide a reading", "a\ufff9b\ufffac\ufffbd"),
     ("wide", "break the columns", "漢字かな交じり文👩\u200d👩\u200d👧👍🏽" * 5),
+    ("joined", "hide between letters", "می\u200cخواهم क्\u200dष\u200c!"),
     ("growing", "grow eighteenfold when normalised", "\ufdfa" * 50),
     ("spaces", "look like one space", "a\u00a0\u2003\u3000b"),
 )

@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from opro_cli.cli import app as command_line
+from opro_cli.render.safe import JOINERS, is_spelling
 from tests.cli.conftest import Said, folder, model, opro
 
 __all__ = ["assert_harmless", "folder", "model", "opro"]
@@ -31,10 +32,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def obeyed_in(line: str) -> list[str]:
-    """The characters of a line that a terminal obeys or hides."""
+    """The characters of a line that a terminal obeys or hides, but those that spell a word."""
     if line.isascii() and line.isprintable():
         return []
-    return [c for c in line if unicodedata.category(c) in OBEYED_OR_HIDDEN]
+    return [
+        character
+        for at, character in enumerate(line)
+        if unicodedata.category(character) in OBEYED_OR_HIDDEN
+        and not (character in JOINERS and is_spelling(line, at))
+    ]
 
 
 def assert_harmless(said: Said) -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Proposed
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.metrics.text import ExactMetric
-from opro_cli.models.accounts import Spellings, build_redactor, collect_sent_keys, redact
+from opro_cli.models.accounts import collect_sent_keys
+from opro_cli.models.redaction import Spellings, build_redactor, redact
 from opro_cli.testing.session import ScriptedModel
 from tests.cli.conftest import CONFIG, Opro
 from tests.fakes.memory_cache import MemoryCache

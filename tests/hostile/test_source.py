@@ -46,9 +46,11 @@ IMPORTED_BY_NAME = {
     "models/litellm_model.py",
     "plugins.py",
     "cli/app.py",
+    "locks.py",
 }
-"""Modules that import what a text names: the user's parts on request, litellm by constants, the
-public names, a metric and a verb of their tables, after each was found there."""
+"""Modules that import what a text names: the user's parts on request, litellm and the locks of a
+system by constants, the public names, a metric and a verb of their tables, after each was found
+there."""
 
 
 def dotted(node: ast.expr) -> str:

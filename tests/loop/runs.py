@@ -11,19 +11,14 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.calls.attempts import RetryPolicy
-from opro_cli.calls.metered import HELLO
+from opro_cli.calls.checks import HELLO
 from opro_cli.core.run.events import Answered, Event
 from opro_cli.core.run.progress import ROLES, Role
 from opro_cli.core.run.state import RunState, replay
-from opro_cli.core.settings.settings import (
-    BudgetSettings,
-    DataSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.settings import BudgetSettings, Settings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
 from opro_cli.evaluators import InlineGrader, ModelEvaluator, Repeats
 from opro_cli.grading.grader import build_metric
@@ -143,6 +138,7 @@ def new_runner(
     first_answers: Sequence[Answered] = (),
     caches: Mapping[Role, AnswerCache] | None = None,
     attempts: int = 2,
+    max_wait: float = 300.0,
     further: Mapping[Role, Sequence[ScriptedModel]] | None = None,
     shared: SharedLimits | None = None,
     evaluator: Evaluator | None = None,
@@ -164,7 +160,7 @@ def new_runner(
         evaluator=evaluator or model_evaluator(config, metric),
         strategy=policy or wiring.build_strategy(config),
         journal=journal,
-        retry_policy=RetryPolicy(attempts=attempts, base=0.001),
+        retry_policy=RetryPolicy(attempts=attempts, base=0.001, max_wait=max_wait),
         prices={role: model.price for role, model in config.models.items()},
         caches=caches or {},
         shared=shared,

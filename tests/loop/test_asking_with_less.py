@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from opro_cli.calls.attempts import RetryPolicy
+from opro_cli.calls.checks import check_endpoints
 from opro_cli.calls.metered import Calls
 from opro_cli.core.run.events import Event, ParameterRefused
 from opro_cli.core.run.progress import Progress
@@ -192,7 +193,7 @@ async def test_each_endpoint_gets_the_limit_under_the_name_that_it_takes(start: 
     session = Session(older, others=[newer])
     calls = session.open()
     for _ in range(3):
-        assert await calls.check_endpoints("scorer")
+        assert await check_endpoints(calls, "scorer")
     sent = [{*LIMITS} & server.bodies[-1].keys() for server in (older, newer)]
     assert sent == [{"max_tokens"}, {"max_completion_tokens"}]
 

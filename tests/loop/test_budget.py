@@ -13,7 +13,8 @@ from opro_cli.core.run.events import Event, InFlight, LimitExceeded, SessionStar
 from opro_cli.core.run.progress import Role
 from opro_cli.core.run.spend import Bounds, Cost
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
+from opro_cli.core.settings.models import PriceSettings
+from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Message
 from opro_cli.errors import BudgetReached, ModelError
 from tests.core.runs import answered, new_state

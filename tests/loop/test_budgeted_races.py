@@ -124,7 +124,7 @@ async def test_a_budget_that_asks_no_other_prompt_is_no_comparison() -> None:
     (start,) = runner.state.of_step(0)
     verdict = judge(runner.state, start, start)
     assert verdict.outcome is None
-    assert "was spent before any other prompt was asked a question" in verdict.sentence
+    assert "ended before any other prompt was asked" in verdict.sentence
     assert start.answers["dev"].estimate is None, "no dev question was asked of anybody"
     assert not start.answers["dev"].by_question
     tried = (await raced(60)).state

@@ -19,11 +19,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from opro_cli.calls.budget import sum_spend
-from opro_cli.core.run.events import Event, Proposed
+from opro_cli.core.run.events import Answered, Event, Proposed
+from opro_cli.core.run.records import MalformedEvent
 from opro_cli.core.run.state import RunState, replay
-from opro_cli.core.settings.settings import PriceSettings
+from opro_cli.core.settings.models import PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import JournalError, ModelError, RunError
+from opro_cli.strategies.opro import OproStrategy
 from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, say
 
@@ -296,3 +298,81 @@ def test_what_no_journal_could_take_is_spent_all_the_same() -> None:
     replay(state, past)
     assert sum_spend(state, in_flight=True).tokens >= provider.billed.tokens > 0
     assert sum_spend(state, in_flight=True).calls >= provider.billed.calls
+
+
+@dataclass
+class Defective(MemoryJournal):
+    """Cannot take a certain answer, as with a number that could not be read back."""
+
+    def append(self, *events: Event) -> None:
+        if any(isinstance(event, Answered) and event.question == 2 for event in events):
+            raise MalformedEvent("a number beyond all")
+        super().append(*events)
+
+
+def refuse_to_read(*_: object, cut: bool) -> list[str]:
+    raise ValueError("a mistake of the strategy's author")
+
+
+@pytest.mark.parametrize("fault", ["the journal", "the strategy"])
+def test_an_answer_that_nothing_is_made_of_is_paid_for_all_the_same(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was found: its reservation was given back, and 25 calls were made under a limit of 20.
+
+    One call at a time, so that none is in flight beside it whose bound would cover it.
+    """
+    provider = Provider(["counted"], 3)
+    provider.ceilings = {"tokens": 60_000}
+    past: list[Event] = []
+    for _ in range(4):
+        journal = Defective() if fault == "the journal" else MemoryJournal()
+        runner = new_runner(
+            journal,
+            past=past,
+            scorer=provider.model(),
+            concurrency=1,
+            budget=provider.ceilings,
+            **OPTIONS,
+        )
+        if fault == "the strategy":
+            monkeypatch.setattr(OproStrategy, "read", refuse_to_read)
+        with suppress(BaseExceptionGroup, ValueError, MalformedEvent):
+            asyncio.run(runner.run())
+        past = [*past, *journal.events]
+    assert provider.broken == []
+    state = RunState.at_start(runner.settings.search, runner.examples, runner.settings.task)
+    replay(state, past)
+    spent = sum_spend(state, in_flight=True)
+    assert (spent.tokens, spent.calls) == (provider.billed.tokens, provider.sent)
+
+
+def test_a_price_that_no_call_has_is_unknown() -> None:
+    def answer(request: ChatRequest) -> ChatReply:
+        return ChatReply(say(request), "stop", 9, 9, 1e300)
+
+    runner = new_runner(MemoryJournal(), scorer=ScriptedModel(answer), steps=0)
+    assert asyncio.run(runner.run()) == "finished"
+    assert runner.state.spend_of("scorer").usd is None
+
+
+@pytest.mark.parametrize("counts", [(9, 10**8), (10**8, 9)])
+def test_a_broken_counter_does_not_raise_the_bounds_for_good(counts: tuple[int, int]) -> None:
+    """As it was found: one answer of 10^8 tokens, and no other call fitted under the ceiling."""
+    sent = 0
+
+    async def reply(request: ChatRequest) -> ChatReply:
+        nonlocal sent
+        sent += 1
+        told = counts if sent == 5 else (9, 9)
+        return ChatReply(say(request), "stop", *told, sum(told) * 1e-6)
+
+    model = ScriptedModel(say)
+    model.reply = reply  # type: ignore[method-assign]
+    options = {**OPTIONS, "scoring": {"max_tokens": LONGEST}, "proposing": {"max_tokens": LONGEST}}
+    runner = new_runner(MemoryJournal(), scorer=model, budget={"tokens": 200_000}, **options)
+    assert asyncio.run(runner.run()) == "finished"
+    spend = runner.state.spend_of("scorer")
+    assert (spend.longest_reply, spend.prompt_overhead, spend.uncounted_answers) == (0, 0, 1)
+    assert spend.usd is None
+    assert sum_spend(runner.state).tokens < 200_000

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.run.candidates import make_candidate_id
+from opro_cli.core.run.candidates import AGAIN, make_candidate_id
 from opro_cli.core.run.events import Answered, Event, SessionStarted
-from opro_cli.core.run.state import AGAIN
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.testing.session import ScriptedModel
 from tests.fakes.memory_cache import MemoryCache

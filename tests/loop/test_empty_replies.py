@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from opro_cli.calls.metered import HELLO
+from opro_cli.calls.checks import HELLO
 from opro_cli.core.run.events import Answered, Proposed, Refused, Uncounted
-from opro_cli.core.task.example import ChatReply, ChatRequest
+from opro_cli.core.task.example import THOUGHTS_ONLY, ChatReply, ChatRequest
 from opro_cli.errors import EmptyReplyError
 from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, outcome, say
@@ -41,7 +41,14 @@ def sometimes(reply: ChatReply, number: int, times: int) -> ScriptedModel:
     return ScriptedModel(answer)
 
 
-@pytest.mark.parametrize("reply", [EMPTY, BROKEN, ChatReply("", "tool_calls", 7, 1, 0.002)])
+OTHERS = [
+    ChatReply("", "tool_calls", 7, 1, 0.002),
+    ChatReply("", THOUGHTS_ONLY, 7, 9, 0.002),
+    ChatReply("It is 9", "abort", 7, 3, 0.002),
+]
+
+
+@pytest.mark.parametrize("reply", [EMPTY, BROKEN, *OTHERS])
 async def test_such_a_reply_is_asked_again_and_never_graded(reply: ChatReply) -> None:
     journal = MemoryJournal()
     runner = new_runner(journal, attempts=8, scorer=sometimes(reply, 2, times=2))

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from opro_cli.calls.metered import HELLO
+from opro_cli.calls.checks import HELLO
 from opro_cli.core.run.events import Checked, Refused, Retried
-from opro_cli.core.settings.settings import EndpointSettings
+from opro_cli.core.settings.models import EndpointSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError
 from opro_cli.loop.runner import Runner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 
 import pytest
@@ -23,6 +24,16 @@ DOWN = ModelError("refused the connection", transient=True)
 BUSY = ModelError("429: slower", transient=True, status=429)
 TOO_LONG = ModelError("400: too long", transient=False, status=400, unanswerable=True)
 NO_KEY = ModelError("401: no such key", transient=False, status=401)
+
+
+@pytest.mark.parametrize(
+    ("wait", "held"), [(86_400.0, 60.0), (1e297, 60.0), (math.inf, 0.0), (math.nan, 0.0)]
+)
+def test_no_call_is_held_back_for_longer_than_the_longest_wait(wait: float, held: float) -> None:
+    limit = ConcurrencyLimit(4, longest_wait=60.0)
+    limit.narrow(0.0, 1000.0, wait, "rate limit")
+    assert max(0.0, limit.held_until - 1000.0) == held
+    assert limit.limit == 2.0
 
 
 @dataclass
@@ -206,11 +217,12 @@ async def test_a_refusal_of_one_request_shows_that_the_endpoint_is_back() -> Non
     assert await farm.names(1) == "A"
 
 
-@pytest.mark.parametrize("status", [301, 401, 402, 403, 404])
+@pytest.mark.parametrize("status", [301, 401, 402, 403, 404, 429, 500])
 async def test_one_that_refuses_everybody_is_out_for_good_unless_it_is_the_last(
     status: int,
 ) -> None:
     error = ModelError("not here", transient=False, status=status)
+    error.about = "endpoint" if status in (429, 500) else ""  # no credit, no memory
     farm = Farm((2, 2))
     flying = [await farm.enter() for _ in range(3)]
     assert farm.fail(flying[0], error)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from opro_cli.calls.metered import HELLO
+from opro_cli.calls.checks import HELLO
 from opro_cli.core.run.events import Answered, Event, SessionEnded, SessionStarted
-from opro_cli.core.settings.settings import DataSettings, TaskSettings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import ChatRequest, Example
 from opro_cli.errors import DoubtfulAnswers
 from opro_cli.loop.first_answers import FIRST_ANSWERS, FirstAnswers
@@ -81,6 +82,23 @@ def test_the_message_shows_three_replies_on_a_line_each() -> None:
     assert lines[2].startswith("  said      1 not 1 not")
     assert len(lines[2]) == 12 + 300
     assert lines[2].endswith("…")
+
+
+def test_the_message_begins_with_what_was_cut() -> None:
+    """Gemini spends all of its tokens on thoughts: github.com/bespokelabsai/curator/issues/261."""
+    rows = [Example("Where?", "town 1", "t:1")] * 20
+    task = TaskSettings(DataSettings("t", "q", "a"), "exact")
+    first = FirstAnswers(task, {"train": rows, "dev": [], "test": []}, max_tokens=256)
+    for question in range(20):
+        said = answer(question, None, text="" if question < 18 else "there")
+        first.add(replace(said, finish_reason="length"))
+    _, empty, cut, *lines = first.make_error("m", "unreadable").message.splitlines()
+    limit = "cut at scorer.max_tokens (256)"
+    assert empty == (
+        f"  18 of 20 replies of the scorer were empty: {limit}, reasoning included; raise it"
+    )
+    assert cut.startswith("  2 of 20 replies of the scorer could not be read because they were cut")
+    assert len(lines) == 9
 
 
 class Mumbling(ScriptedModel):
@@ -203,3 +221,25 @@ async def test_wrong_numbers_are_a_note() -> None:
     runner, _ = session(Wrong(readable=1000))
     assert await runner.run() == "finished"
     assert runner.activity.note.startswith("none of the first 20 answers is right, though they")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "remedy"),
+    [
+        ("<think> First", "length", "no thought had an end: let the model think less, or raise"),
+        ("Let us see", "length", "raise scorer.max_tokens (64) and start a new run; "),
+        ("I do not know", "stop", "is task.answer right"),
+    ],
+)
+def test_replies_that_were_all_cut_are_said_to_be(text: str, reason: str, remedy: str) -> None:
+    task = TaskSettings(DataSettings("t", "q", "a"), "number")
+    rows = [Example(f"{n}?", str(n), f"t:{n}") for n in range(20)]
+    first = FirstAnswers(task, {"train": rows, "dev": [], "test": []}, max_tokens=64)
+    for question in range(20):
+        first.add(replace(answer(question, None, text=text), finish_reason=reason))
+    error = first.make_error("m", "unreadable")
+    cut = "could not be read because they were cut at scorer.max_tokens (64); raise it"
+    told = f"  20 of 20 replies of the scorer {cut}" in error.message.splitlines()
+    assert told == (reason == "length")
+    assert str(error.hint).startswith(remedy)
+    assert str(error.hint).endswith("`--keep-going` goes on all the same")

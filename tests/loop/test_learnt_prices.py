@@ -12,11 +12,10 @@ from opro_cli.app.startable import find_unknown_models, require_prices
 from opro_cli.calls.ledger import learn_price
 from opro_cli.core.run.events import Checked
 from opro_cli.core.run.spend import RoleSpend
-from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
-from opro_cli.core.settings.settings import PriceSettings
+from opro_cli.core.settings.models import OptimizerSettings, PriceSettings, ScorerSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError, UsageError
-from opro_cli.reports.result import serialize_spend
+from opro_cli.reports.spend import serialize_spend
 from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, say, settings
 

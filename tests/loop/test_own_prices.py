@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from opro_cli.core.run.events import Answered
-from opro_cli.core.settings.settings import PriceSettings
+from opro_cli.core.settings.models import PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, say

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from opro_cli.calls.metered import HELLO
+from opro_cli.calls.checks import HELLO
 from opro_cli.core.run.events import Answered, Checked, InFlight, SessionEnded
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError, RunError
 from opro_cli.strategies.listed import ListStrategy
 from opro_cli.testing.session import ScriptedModel
-from tests.loop.runs import MemoryJournal, new_runner, outcome, say
+from tests.loop.runs import SIZES, MemoryJournal, new_runner, outcome, say
 
 NO_SUCH_MODEL = ModelError("404: no such model", "check its name", transient=False, status=404)
 
@@ -82,8 +82,11 @@ async def test_a_scorer_that_does_not_exist_stops_the_run_after_one_question() -
     assert len(model.requests) == 2
 
 
-@pytest.mark.parametrize("unreadable", [1, 2, 3])
-async def test_three_unreadable_answers_in_a_row_are_no_accident(unreadable: int) -> None:
+@pytest.mark.parametrize("unreadable", [1, 3, 5, 6])
+async def test_six_unreadable_answers_in_a_row_are_no_accident(
+    unreadable: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SIZES, "train", 15)
     asked = 0
 
     def answer(request: ChatRequest) -> Any:
@@ -93,22 +96,43 @@ async def test_three_unreadable_answers_in_a_row_are_no_accident(unreadable: int
 
     journal = MemoryJournal()
     runner = new_runner(journal, scorer=ScriptedModel(answer), concurrency=32, preflight=True)
-    if unreadable < 3:
+    if unreadable < 6:
         assert await runner.run() == "finished"
         return
-    with pytest.raises(RunError, match="none of its first 3 answers could be read") as caught:
+    with pytest.raises(RunError, match="none of its first 6 answers could be read") as caught:
         await runner.run()
     assert "`--no-preflight`" in str(caught.value.hint)
-    assert asked == 3
+    assert asked == 6
     # They are answers like all others: recorded, and not asked again.
-    assert sum(isinstance(event, Answered) for event in journal.events) == 3
+    assert sum(isinstance(event, Answered) for event in journal.events) == 6
     again = new_runner(journal, scorer=ScriptedModel(answer), past=journal.events, preflight=True)
     asked = 0
-    with pytest.raises(RunError, match="none of its first 3"):
+    with pytest.raises(RunError, match="none of its first 6"):
         await again.run()
     resumed = new_runner(MemoryJournal(), past=journal.events, preflight=True)
     assert await resumed.run() == "finished"
-    assert outcome(resumed)["initial"]["scores"]["train"]["unreadable"] == 6
+    assert outcome(resumed)["initial"]["scores"]["train"]["unreadable"] == 12
+
+
+async def test_a_first_look_that_is_shorter_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A start prompt under which nothing can be read may be all that is wrong."""
+    monkeypatch.setitem(SIZES, "train", 40)
+    monkeypatch.setitem(SIZES, "test", 0)
+
+    def answer(request: ChatRequest) -> Any:
+        start = any("Let's" in message.content for message in request.messages)
+        return "I have no idea." if start and "<INS>" not in str(request) else say(request)
+
+    journal = MemoryJournal()
+    runner = new_runner(
+        journal, scorer=ScriptedModel(answer), budget={"calls": 60}, racing=True, preflight=True
+    )
+    assert await runner.run() == "finished"
+    first = [each for each in journal.events if isinstance(each, Answered)][:6]
+    assert [each.answer for each in first[:3]] == [None] * 3
+    assert any(each.answer is not None for each in first[3:])
 
 
 async def test_without_steps_the_optimizer_is_not_asked() -> None:
@@ -141,3 +165,13 @@ async def test_an_optimizer_that_no_step_asks_is_not_asked_whether_it_is_there()
     asking = new_runner(MemoryJournal(), preflight=True, steps=1)
     assert await asking.run() == "finished"
     assert "optimizer" in asking.state.checked
+
+
+async def test_first_replies_that_are_all_cut_name_the_key_to_raise() -> None:
+    def think(request: ChatRequest) -> ChatReply:
+        return ChatReply("<think> So the", "length", 1, 8, 0.0)
+
+    runner = new_runner(MemoryJournal(), scorer=ScriptedModel(think), preflight=True)
+    with pytest.raises(RunError, match=r"because they were cut at scorer\.max_tokens") as caught:
+        await runner.run()
+    assert str(caught.value.hint).startswith("no thought had an end: let the model think less, or")

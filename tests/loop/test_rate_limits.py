@@ -12,7 +12,7 @@ from opro_cli.core.run.events import Refused, Retried
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError
 from opro_cli.testing.session import ScriptedModel
-from tests.loop.runs import MemoryJournal, ShuffledModel, new_runner, outcome
+from tests.loop.runs import MemoryJournal, ShuffledModel, new_runner, outcome, say
 
 
 class Narrow(ShuffledModel):
@@ -118,6 +118,19 @@ async def test_what_a_call_waits_for_can_be_seen_and_is_gone_once_answers_come()
     assert await runner.run() == "finished"
     assert seen == [("rate limit", True)]
     assert runner.activity.waiting == ""
+
+
+async def test_a_provider_that_asks_for_a_day_is_asked_again_as_the_log_says() -> None:
+    """As it was found: the log said 300 s, and every other call waited until the next day."""
+    failures = iter([ModelError("429: slower", transient=True, status=429, retry_after=86_400)])
+
+    def answer(request: ChatRequest) -> ModelError | str:
+        return next(failures, None) or say(request)
+
+    journal = MemoryJournal()
+    runner = new_runner(journal, scorer=ScriptedModel(answer), max_wait=0.05, steps=0)
+    assert await asyncio.wait_for(runner.run(), 30) == "finished"
+    assert [event.wait for event in journal.events if isinstance(event, Retried)] == [0.05]
 
 
 async def test_no_wait_is_longer_than_the_time_that_is_left() -> None:

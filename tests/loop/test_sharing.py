@@ -10,7 +10,7 @@ import pytest
 
 from opro_cli.calls.budget import sum_spend
 from opro_cli.core.run.spend import Cost
-from opro_cli.core.settings.settings import PriceSettings
+from opro_cli.core.settings.models import PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import BudgetReached, Interrupted, ModelError
 from tests.loop.runs import MemoryJournal, ShuffledModel, new_runner, outcome

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from opro_cli.calls.metered import HELLO
+from opro_cli.calls.checks import HELLO
 from opro_cli.core.run.events import Event, StepPlanned
 from opro_cli.core.run.selection import find_stop
-from opro_cli.core.settings.settings import StopSettings
+from opro_cli.core.settings.search import StopSettings
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.testing.session import ScriptedModel
 from tests.core.runs import new_state, proposed, score_all

@@ -10,7 +10,8 @@ import pytest
 from opro_cli.core.run.events import Event, Proposed, SessionEnded, SessionStarted
 from opro_cli.core.task.example import SPLITS, ChatReply, ChatRequest, Split
 from opro_cli.errors import ModelError
-from opro_cli.loop.runner import FIRST_REPLIES, Runner
+from opro_cli.loop.doubts import FIRST_REPLIES
+from opro_cli.loop.runner import Runner
 from opro_cli.testing.session import ScriptedModel
 from tests.core.runs import answered
 from tests.loop.runs import MemoryJournal, new_runner, outcome, say

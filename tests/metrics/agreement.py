@@ -152,6 +152,11 @@ class Recorded:
     sealed: bool = False
 
     @property
+    def is_further(self) -> bool:
+        """Whether it is of the tasks and wordings that were recorded later."""
+        return not str(self.row["id"]).startswith("r")
+
+    @property
     def prompt(self) -> str:
         """What the scorer was asked."""
         form = PromptFormat(self.row["position"], self.row["frame"] == "qa")
@@ -175,7 +180,8 @@ def recorded_cases(folder: Path = RECORDED) -> list[Recorded]:
 def recorded_groups(cases: Sequence[Recorded]) -> dict[str, list[Recorded]]:
     """The labelled recordings by what has become of them, with a name for people."""
     return {
-        "sealed": [case for case in cases if case.sealed],
+        "sealed": [case for case in cases if case.sealed and not case.is_further],
+        "sealed, further tasks": [case for case in cases if case.sealed and case.is_further],
         "seen": [case for case in cases if not (case.unseen or case.once or case.sealed)],
         "unseen at first": [case for case in cases if case.unseen],
         "labelled once": [case for case in cases if case.once],
@@ -205,8 +211,14 @@ def verdict_of(grade: Grade) -> Verdict:
 
 
 def recorded_table(cases: Sequence[Recorded]) -> str:
-    """A row for each kind: agreement, and the two mistakes that cost most, of all its replies."""
-    titles = f"{'kind':<9}{'cases':>6}{'agree':>15}{'no answer, graded':>19}{'right, missed':>15}"
+    """A row for each kind: agreement, and the two mistakes that cost most, of all its replies.
+
+    Credit agrees where both say right, or neither does: it is all that a score shows.
+    """
+    titles = (
+        f"{'kind':<9}{'cases':>6}{'agree':>13}{'no answer, graded':>19}{'right, missed':>14}"
+        f"{'credit agrees':>14}"
+    )
     lines = [titles]
     for kind in (*dict.fromkeys(str(case.row["kind"]) for case in cases), "all"):
         own = [case for case in cases if kind in ("all", case.row["kind"])]
@@ -214,9 +226,10 @@ def recorded_table(cases: Sequence[Recorded]) -> str:
         agreed = sum(label == ours for label, ours in found)
         graded = sum(label == "unreadable" != ours for label, ours in found)
         missed = sum(label == "right" != ours for label, ours in found)
-        shares = (_share(number, len(own)).strip() for number in (agreed, graded, missed))
-        agree, no_answer, right = shares
-        lines.append(f"{kind:<9}{len(own):>6}{agree:>15}{no_answer:>19}{right:>15}")
+        credited = sum((label == "right") == (ours == "right") for label, ours in found)
+        counts = (agreed, graded, missed, credited)
+        agree, no_answer, right, credit = (_share(number, len(own)).strip() for number in counts)
+        lines.append(f"{kind:<9}{len(own):>6}{agree:>13}{no_answer:>19}{right:>14}{credit:>14}")
     return "\n".join(lines)
 
 

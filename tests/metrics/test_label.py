@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.labels import is_same_label
+from opro_cli.core.spellings import is_same_label
 from opro_cli.core.task.example import Example, Grade
 from opro_cli.metrics.label import LabelMetric, LabelSetMetric, split_gold
-from opro_cli.reading.labels import find_mentions, read_label
+from opro_cli.reading.labels import read_label
+from opro_cli.reading.mentions import find_mentions
 
 MOOD = ("positive", "negative")
 TEAM = ("billing", "login", "shipping", "product")
@@ -62,6 +65,14 @@ READ = [
         "login",
     ),
     ("It is not positive, it is negative.", MOOD, "negative"),
+    ("Login? No: billing.", TEAM, "billing"),
+    ("**Billing**? Nope, it is shipping.", TEAM, "shipping"),
+    ("Billing? No idea.", TEAM, None),
+    ("Billing? No doubt about it.", TEAM, "billing"),
+    ("Billing since it is about an invoice. But on reflection it is login.", TEAM, None),
+    ("billing - because the message is about a login page", TEAM, "billing"),
+    ("Billing, since the login worked and the product arrived.", TEAM, "billing"),
+    ("billing – the message is about a login", TEAM, None),
     ("The options are billing, login, shipping or product.\nAnswer: product", TEAM, "product"),
     # none
     ("This message is about billing, login, shipping or product.", TEAM, None),
@@ -115,7 +126,9 @@ def test_golds_are_mapped_and_refused() -> None:
     metric = LabelMetric(("billing", "login"), {"0": "billing", "1": "login"})
     assert metric.target("0") == "billing"
     assert metric.target(" Login ") == "login"
-    with pytest.raises(ValueError, match=r"expected one of task.labels \(billing, login\)"):
+    with pytest.raises(
+        ValueError, match=r"expected one of task.labels \(billing, login\); found '2'"
+    ):
         metric.target("2")
 
 
@@ -145,6 +158,78 @@ def test_several_labels_are_compared_as_sets() -> None:
     assert f1.grade("billing, login, product", example).score == pytest.approx(0.8)
     assert f1.grade("nothing", example).score is None
     assert f1.grade("not billing but login", example).answer == "login"
+
+
+LANGUAGES = ("C++", "C#", "C", "Java")
+INCOME = ("<=50K", ">50K")
+GRADES = ("A", "A+", "A-", "A*", "B")
+PRICES = ("$", "$$", "$$$")
+SIGNED = ("+1", "-1")
+SIZES = ("<50", ">50")
+THAI = ("ใช่", "ไม่ใช่")
+HANDS = ("👍", "👍🏽", "☀️")
+
+
+@pytest.mark.parametrize(
+    "labels", [LANGUAGES, INCOME, GRADES, PRICES, SIGNED, SIZES, THAI, HANDS, ("F", "F#"), MOOD]
+)
+def test_a_reply_that_is_a_label_is_that_label(labels: tuple[str, ...]) -> None:
+    metric = LabelMetric(labels)
+    for gold in labels:
+        example = Example("Which one?", metric.target(gold), "here")
+        assert example.target == gold
+        for reply in labels:
+            grade = metric.grade(reply, example)
+            assert (grade.answer, grade.score) == (reply, float(reply == gold))
+            assert LabelSetMetric(labels).grade(reply, example).score == float(reply == gold)
+
+
+@pytest.mark.parametrize(
+    ("reply", "labels", "label"),
+    [
+        ("It is C++.", LANGUAGES, "C++"),
+        ("The language is C.", LANGUAGES, "C"),
+        ("**c#**", LANGUAGES, "C#"),
+        ("Answer: C", LANGUAGES, "C"),
+        ("C++ because it has classes and C has none", LANGUAGES, "C++"),
+        ("C or C++", LANGUAGES, None),
+        ("not C but C++", LANGUAGES, "C++"),
+        ("C+", LANGUAGES, None),  # no label, nor a part of one
+        ("The income is <=50K.", INCOME, "<=50K"),
+        ("<answer>>50K</answer>", INCOME, ">50K"),
+        ("50K", INCOME, None),
+        ("Grade: A-", GRADES, "A-"),
+        ("A - because the essay is clear", GRADES, "A"),
+        ("The grade is A*.", GRADES, "A*"),
+        ("The answer is -1.", SIGNED, "-1"),
+        ("1", SIGNED, None),
+        ("It is >50.", SIZES, ">50"),
+        ("It is $$.", PRICES, "$$"),
+        ("$ or $$", PRICES, None),
+        ("c+", ("c", "C++"), None),
+        ("The language is C++.", ("c", "C++"), "C++"),
+        ("คำตอบคือ ไม่ใช่", THAI, "ไม่ใช่"),
+        ("☀", HANDS, "☀️"),  # without the sign that makes it a picture
+        ("It is 👍🏽!", HANDS, "👍🏽"),
+    ],
+)
+def test_labels_that_words_do_not_tell_apart(
+    reply: str, labels: tuple[str, ...], label: str | None
+) -> None:
+    mention = read_label(reply, labels)
+    assert (mention.label if mention else None) == label
+
+
+@pytest.mark.parametrize("labels", [("café", "bar"), ("có", "không"), ("Änderung", "Rückgabe")])
+@pytest.mark.parametrize("frame", ["{}", "The label is {}.", "**{}**, because"])
+def test_accents_may_stand_behind_their_letters(labels: tuple[str, ...], frame: str) -> None:
+    for form in ("NFC", "NFD"):
+        metric = LabelMetric(tuple(normalize(form, label) for label in labels))
+        for label in labels:
+            for given_form in ("NFC", "NFD"):
+                example = Example("Which?", metric.target(normalize(given_form, label)), "here")
+                reply = normalize(given_form, frame.format(label))
+                assert metric.grade(reply, example).score == 1.0, (form, given_form, label)
 
 
 def test_labels_without_letters() -> None:

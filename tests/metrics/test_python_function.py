@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
@@ -23,7 +25,17 @@ def overlap(reply: str, target: str, question: str) -> float:
 
 @pytest.mark.parametrize(
     ("function", "score"),
-    [(overlap, 0.25), (lambda *_: True, 1.0), (lambda *_: False, 0.0), (lambda *_: 1, 1.0)],
+    [
+        (overlap, 0.25),
+        (lambda *_: True, 1.0),
+        (lambda *_: False, 0.0),
+        (lambda *_: 1, 1.0),
+        (lambda *_: numpy.float32(0.5), 0.5),
+        (lambda *_: numpy.float64(0.5), 0.5),
+        (lambda *_: numpy.bool_(True), 1.0),
+        (lambda *_: numpy.int64(0), 0.0),
+        (lambda *_: Fraction(1, 4), 0.25),
+    ],
 )
 def test_score(function: Callable[..., Any], score: float) -> None:
     assert FunctionMetric(function).grade("The answer is 4.", EXAMPLE) == Grade("4.", score)
@@ -33,7 +45,22 @@ def test_none_is_unreadable() -> None:
     assert FunctionMetric(lambda *_: None).grade("4", EXAMPLE) == UNREADABLE
 
 
-@pytest.mark.parametrize("returned", ["1", 1.5, -0.1, math.nan, math.inf, [1.0], 10**400])
+@pytest.mark.parametrize(
+    "returned",
+    [
+        "1",
+        1.5,
+        -0.1,
+        math.nan,
+        math.inf,
+        [1.0],
+        10**400,
+        numpy.float32(math.nan),
+        numpy.float32(2),
+        numpy.array([1.0]),
+        numpy.str_("1"),
+    ],
+)
 def test_no_score_is_refused(returned: object) -> None:
     def scored(*_: object) -> Any:
         return returned

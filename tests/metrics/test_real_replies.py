@@ -187,3 +187,235 @@ def test_numbers() -> None:
     assert verdict("number", "There are 11 objects: a bed", "11", counted, cut=True) == "right"
     given = f"I have 11 objects. {counted}"
     assert verdict("number", "There are 11 objects: a bed", "11", given, cut=True) == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("False is false and True is true.", "unreadable"),
+        ("not not is false and not is false.", "unreadable"),
+        ("not True is False, and False and True is False.", "unreadable"),
+        ("The expression is false.", "right"),
+        ("So the answer is False.", "right"),
+    ],
+)
+def test_values_of_parts_of_an_expression(reply: str, told: str) -> None:
+    assert verdict("boolean", reply, "false", "not True and ( True ) is") == told
+
+
+def test_a_quoted_answer_in_a_sentence_that_was_cut() -> None:
+    asked = "Did Ann break the jar on purpose?"
+    reply = 'A typical person would answer "No" to the question of whether Ann'
+    assert verdict("boolean", reply, "no", asked, cut=True) == "right"
+    reply = 'A typical person would answer "nothing" to the question of whether Ann'
+    assert verdict("boolean", reply, "no", asked, cut=True) == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("reply", "cut", "told"),
+    [
+        ("Yes, there is one. So the answer is a storm.", True, "wrong"),  # a whole sentence
+        ("Yes, there is one. So the answer is a sto", True, "unreadable"),
+        ("It asks for a change.\nUpdate my billing.", False, "unreadable"),  # the question again
+        ("It asks for a change.\nThe team is billing.", False, "right"),
+    ],
+)
+def test_an_answer_outside_of_the_set_and_the_question_again(
+    reply: str, cut: bool, told: str
+) -> None:
+    assert verdict("label", reply, "billing", "Update my billing for May.", cut=cut) == told
+
+
+def test_the_only_label_in_a_sentence_of_thirteen_words() -> None:
+    reply = "The team responsible for the ticket is the one that handles the billing."
+    assert verdict("label", reply, "billing", "I paid twice.") == "right"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("86 * 7 = 602\nThe store used 602 shelves.\n", "right"),
+        ("86 * 7 = 602\nThe store used 603 shelves.\n", "unreadable"),  # not what came out
+        ("86 * 7 = 602\nThe store sold 602 books.\n", "unreadable"),  # not what was asked for
+        ("So, the answer is 3 * 2 = 602.", "right"),
+        ("So, the answer is 3 * 2 = 602", "unreadable"),  # more digits may follow
+        ("So it costs $602.", "unreadable"),  # and cents
+    ],
+)
+def test_a_result_that_a_cut_reply_had_stated(reply: str, told: str) -> None:
+    asked = "Each of 86 shelves holds 7 books. How many shelves did they use?"
+    assert verdict("number", reply, "602", asked, cut=True) == told
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("The argument is deductively valid. It follows from its premises.", "wrong"),
+        ("The argument is not necessarily deductively valid.", "right"),
+        ("It is not invalid.", "wrong"),
+        ("The argument is valid because all purr.\nIt is invalid because none does.", "unreadable"),
+    ],
+)
+def test_labels_of_which_one_denies_the_other(reply: str, told: str) -> None:
+    metric = LabelMetric(("invalid", "valid"))
+    assert verdict_of(metric.grade(reply, Example("All cats purr.", "invalid", "here"))) == told
+
+
+def test_a_denied_label_of_a_set_without_contraries_is_none() -> None:
+    metric = LabelMetric(("negative", "positive"))
+    grade = metric.grade("It is not positive.", Example("Fine.", "negative", "here"))
+    assert verdict_of(grade) == "unreadable"
+
+
+def test_an_emotion_is_stated_through_its_noun() -> None:
+    metric = LabelMetric(("anger", "fear", "joy"))
+    reply = "The message shows the emotion of fear, which is often negative in many ways to people."
+    assert verdict_of(metric.grade(reply, Example("Boo!", "fear", "here"))) == "right"
+
+
+def test_a_short_answer_outside_of_the_set_before_another_sentence() -> None:
+    reply = "The answer to this classic question is 8. A spider has 8 legs."
+    assert verdict("label", reply, "billing") == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("(A)\n(B)\n(C)\n(D)\n", "unreadable"),  # the list, longer than the question's
+        ("(A)\n(A)\n", "right"),
+        ("A: milk", "unreadable"),  # the letter of one, the text of another
+        ("(A) dried red", "unreadable"),  # the same, cut
+        ('The best one is "boiled white rice." It has most of it, it seems to me.', "right"),
+        ("(A) old wine (B) older wine\nResult = (A)", "right"),
+    ],
+)
+def test_letters_and_texts_of_options(reply: str, told: str) -> None:
+    options = "Which?\n(A) boiled white rice\n(B) dried red lentils\n(C) milk"
+    cut = reply.endswith(" red") or reply.startswith("(A)\n(B)")
+    assert verdict("choice", reply, "A", options, cut=cut) == told
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("Yes, I'd be happy to help you with that question.", "unreadable"),
+        ("Yes, I can help with that. The answer is yes.", "right"),
+        ("Yes, I think she does.", "right"),
+    ],
+)
+def test_a_yes_to_the_request_is_no_answer(reply: str, told: str) -> None:
+    assert verdict("boolean", reply, "yes", "Does Ann tell the truth?") == told
+
+
+@pytest.mark.parametrize(
+    ("reply", "target", "told"),
+    [
+        ("Professor Ilse Hahn", "Ilse Hahn", "right"),
+        ("Watson", "Dr. Watson", "right"),
+        ("Mr Jones", "Mrs Jones", "wrong"),
+        ('The name in the sentence is "Yusuf" is a character of the author.', "Yusuf", "right"),
+        ("The date of the storm is 16 October, and it is a rare one.", "16 October", "right"),
+        ("The sentence is a classic example of a story.", "The sentence", "wrong"),  # of no name
+    ],
+)
+def test_names_and_what_stands_around_them(reply: str, target: str, told: str) -> None:
+    asked = "What is the date of the storm? On 16 October it felled the oak."
+    question = asked if "storm" in reply else "Who is named here?"
+    assert verdict("exact", reply, target, question) == told
+
+
+SHOTS = "Q: What is frozen rain?\nA:\nwhy: It falls as balls of ice.\nresult: hail\n\nQ: {}\nA:"
+LAYOUT = "Say the team.\nThoughts: (a short sentence)\nFinal answer: (the team)\n\n{}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply", "target", "told"),
+    [
+        ("exact", "\nwhy: It is a meal.\nresult: breakfast\nQ: What", "breakfast", "right"),
+        ("exact", "\nwhy: It is a meal.\nresult: dinner", "breakfast", "wrong"),
+        ("label", "\nwhy: It is about money.\nresult: billing\n", "billing", "right"),
+    ],
+)
+def test_an_answer_in_two_lines_as_in_the_examples(
+    kind: str, reply: str, target: str, told: str
+) -> None:
+    question = "What do we call the meal in the morning?"
+    assert verdict(kind, reply, target, question, SHOTS.format(question)) == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply", "target", "told"),
+    [
+        ("label", "Thoughts: (a short sentence)\nFinal answer: (the team)", "login", "unreadable"),
+        ("exact", "Final answer: (the team)", "login", "unreadable"),
+        ("exact", "Say the team.", "login", "unreadable"),
+        ("exact", "the team", "login", "wrong"),  # so short that it may be an answer
+        ("label", "Thoughts: money.\nFinal answer: (billing)", "billing", "right"),
+    ],
+)
+def test_what_a_prompt_has_in_place_of_an_answer_is_none(
+    kind: str, reply: str, target: str, told: str
+) -> None:
+    assert verdict(kind, reply, target, "I paid twice", LAYOUT.format("I paid twice")) == told
+
+
+def test_an_instruction_behind_the_frame_is_no_answer_when_repeated() -> None:
+    prompt = "Q: What do we call the place where planes land?\nA: Réponds en une phrase. Le mot ?"
+    question = "What do we call the place where planes land?"
+    reply = "Réponds en une phrase."
+    assert verdict("exact", reply, "airport", question, prompt) == "unreadable"
+    assert verdict("exact", "Réponds en deux mots.", "airport", question, prompt) == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("Let me think. It is a novel by Franz Kafka. Therefore: Franz Kafka", "right"),
+        ("Let me think. It is a novel by Franz Kafka. Therefore: Max Brod.", "wrong"),
+        ("It is a long novel, as I think.\nMy decision: Franz Kafka\nQ:", "right"),
+    ],
+)
+def test_a_conclusion_behind_a_colon(reply: str, told: str) -> None:
+    question = "Who is the author of The Metamorphosis?"
+    assert verdict("exact", reply, "Franz Kafka", question, cut=True) == told
+
+
+@pytest.mark.parametrize(
+    ("reply", "target", "told"),
+    [
+        ("The bridge is made of stone.", "stone", "right"),
+        ("The bridge is indeed in Greece.", "Greece", "right"),
+        ("The bridge is steel.", "stone", "wrong"),
+    ],
+)
+def test_a_question_with_a_text_that_holds_its_answer(reply: str, target: str, told: str) -> None:
+    question = "What is the bridge made of? The old bridge is of stone, the new one of steel."
+    prompt = f"Q: Answer from the sentence.\n{question}\nA:"
+    assert verdict("exact", reply, target, question, prompt) == told
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ('Billing: "I paid"\nLogin: "I forgot"', "unreadable"),  # gone through one by one
+        ("Billing: the customer paid twice.", "right"),
+        ("The billing team is indeed the team of the ticket.", "right"),
+    ],
+)
+def test_lines_that_begin_with_labels(reply: str, told: str) -> None:
+    assert verdict("label", reply, "billing", "I paid twice.") == told
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("Billing,", "unreadable"),  # the list of labels may follow
+        ("Billing, log", "unreadable"),
+        ("Billing or", "unreadable"),
+        ("Billing, because they paid", "right"),
+        ("billing\n\nWhich team: billing,", "right"),  # another exercise behind the answer
+        ("Billing", "right"),
+    ],
+)
+def test_a_cut_list_of_labels_is_none_of_them(reply: str, told: str) -> None:
+    assert verdict("label", reply, "billing", "I paid twice.", cut=True) == told

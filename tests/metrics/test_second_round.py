@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.settings.settings import (
-    DataSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import UNREADABLE, Example
 from opro_cli.grading.grader import build_metric
 from opro_cli.ports import Metric

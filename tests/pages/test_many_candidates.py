@@ -12,7 +12,7 @@ import pytest
 from opro_cli.app.report import report_on_runs
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Event, SessionStarted
-from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.settings.search import SearchSettings
 from opro_cli.core.task.example import Example, Split
 from opro_cli.render.html.rows import MOST_ROWS
 from opro_cli.store.journal import FileJournal

@@ -11,7 +11,6 @@ from msgspec.structs import replace as change
 
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS, Example
-from opro_cli.reports.comparison import select_prompt
 from opro_cli.reports.figures import (
     ConfusionFigure,
     Figure,
@@ -22,6 +21,7 @@ from opro_cli.reports.figures import (
     build_front,
 )
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.selected import select_prompt
 from tests.core.runs import answered, new_state, proposed
 from tests.reports.html.pages import recorded, run_saying, small_run
 from tests.reports.runs import answer_all

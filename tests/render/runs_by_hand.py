@@ -8,7 +8,7 @@ from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, Event, Proposed, Via
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.settings.search import SearchSettings
 from opro_cli.core.task.example import Split
 
 START = "Let's solve the problem."

@@ -99,6 +99,13 @@ def test_what_is_left_out_is_said() -> None:
     assert "2 (1 left out)" in shown(comparison(one, other))
 
 
+def test_a_difference_on_a_part_of_the_questions_says_so() -> None:
+    one, other = run("a", "T", "rwr", "abc"), run("b", "D", "rrw", "bcd")
+    (row,) = [line for line in shown(comparison(one, other), 120).splitlines() if "n=3" in line]
+    assert row.endswith(" +50.0 points on the 2 shared")  # 66.7 and 66.7 % of all that each was
+    assert "on the" not in next(line for line in shown(two()).splitlines() if "n=6" in line)
+
+
 def test_long_prompts_are_folded() -> None:
     lines = [f"line {n}" for n in range(15)]
     before, after = "\n".join(lines), "\n".join([*lines[:-1], "the end"])

@@ -11,8 +11,7 @@ import pytest
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Pruned
 from opro_cli.core.scale import Scale
-from opro_cli.render.figures.canvas import LIGHT, MARKS, fit, measure_text, mix
-from opro_cli.render.figures.charts import Reading
+from opro_cli.render.figures.canvas import LIGHT, MARKS, Reading, fit, measure_text, mix
 from opro_cli.render.figures.draw import draw_figure
 from opro_cli.render.html.curves import SQUARE, STAR
 from opro_cli.reports.figures import (

@@ -10,7 +10,8 @@ from opro_cli.core.run.pace import Pace, Paces
 from opro_cli.core.run.progress import Progress
 from opro_cli.core.run.selection import find_winner
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import DataSettings, SearchSettings, TaskSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import Example
 from opro_cli.render.frame import render_end, render_run
 from tests.render.runs_by_hand import (
@@ -267,6 +268,20 @@ def test_two_lines_are_left_in_the_end() -> None:
     lines = render_end(briefing_of(state), state, activity, 20.0, 80).plain.split("\n")
     assert lines[0].endswith("finished · 19s")
     assert lines[1] == ("calls 95 · cost $0.00 · tokens 11.9k in, 1,990 out · 5.0/s · 1 unreadable")
+
+
+def test_time_and_speed_are_of_all_sessions_as_the_calls_are() -> None:
+    state, activity = one_step(), Progress(started=1.0, session_calls=5, worked=36.0)
+    assert (
+        render_run(briefing_of(state), state, activity, 3.0, 80, 24)
+        .plain.splitlines()[0]
+        .endswith("38s")
+    )
+    apply_all(state, SessionEnded(3.0, "finished"))
+    lines = render_end(briefing_of(state), state, activity, 3.0, 80).plain.split("\n")
+    assert lines[0].endswith("finished · 38s")
+    assert "calls 95" in lines[1]
+    assert "2.5/s" in lines[1]
 
 
 def test_the_winner_takes_a_second_line_when_there_is_room() -> None:

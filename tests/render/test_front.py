@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import ObjectivesSettings
+from opro_cli.core.settings.search import ObjectivesSettings
 from opro_cli.render.front import print_front
 from opro_cli.render.html.front import build_front
 from opro_cli.render.html.view import build_view

@@ -73,10 +73,29 @@ def test_a_long_name_is_whole_in_a_pipe() -> None:
     assert max(map(len, listed(rows, 60, terminal=True))) <= 60
 
 
+@pytest.mark.parametrize("width", [40, 50, 60])
+def test_a_name_is_in_one_piece_on_a_narrow_terminal(width: int) -> None:
+    name = "c-20261201-044932-2d26af6f"
+    (line,) = (each for each in listed([row(name, "Think.")], width, terminal=True) if "c-" in each)
+    assert line.split()[:2] in ([name], ["run", name], [name, "improved"])
+
+
+def test_words_of_a_stacked_instruction_are_not_taken_apart() -> None:
+    stream = io.StringIO()
+    print_candidates([candidate("Extraordinarily.", 0, 0.5)], Page(stream, 40, terminal=True))
+    assert "Extraordinarily." in stream.getvalue()
+
+
 def test_an_estimate_has_its_tilde_in_the_list_of_runs() -> None:
     guessed = row("sums", "Think.")
     guessed["best"]["scores"]["test"]["estimated"] = True
     assert "test ~62.5 %" in listed([guessed], 60)[2]
+
+
+def test_a_test_that_is_not_over_says_of_how_many_questions_it_is() -> None:
+    half = row("sums", "Think.", status="stopped", difference=None, verdict=None)
+    half["best"]["scores"]["test"]["n"] = 31
+    assert "test 62.5 % of 31   " in listed([half], 60)[2]
 
 
 @given(st.lists(st.tuples(anything, anything), max_size=3), st.sampled_from([20, 60, 110, 140]))

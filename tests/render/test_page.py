@@ -175,5 +175,5 @@ def test_widths_are_those_of_the_tables(text: str) -> None:
 def test_a_letter_that_the_encoding_lacks_is_written_out() -> None:
     data = io.BytesIO()
     stream = io.TextIOWrapper(data, encoding="ascii")
-    make_page(stream).write_line("49.0 % → 71.0 %")
-    assert data.getvalue() == b"49.0 % \\u2192 71.0 %\n"
+    make_page(stream).write_line("49.0 % → 71.0 % 不")
+    assert data.getvalue() == b"49.0 % > 71.0 % \\u4e0d\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -41,8 +42,12 @@ HOSTILE = [
 anything = st.text(st.characters(codec=None), max_size=60)  # lone surrogates included
 
 
+JOINER = re.compile("(?<=[^\x00-\u02ff])[\u200c\u200d](?=[^\x00-\u02ff])")
+
+
 def only_visible(text: str) -> bool:
-    """No character that a terminal obeys or hides."""
+    """No character that a terminal obeys or hides, but for those that words are spelled with."""
+    text = JOINER.sub("", text)
     return all(unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp", "Cn"} for c in text)
 
 
@@ -63,6 +68,16 @@ def only_visible(text: str) -> bool:
         ("\u0301", "\\u0301"),
         ("❤\ufe0f", "❤"),
         ("漢字", "漢字"),
+        ("می\u200cخواهم", "می\u200cخواهم"),  # Persian is spelled with it
+        ("क्\u200dष", "क्\u200dष"),
+        ("👩\u200d👧", "👩\u200d👧"),
+        ("🏳️\u200d🌈", "🏳\u200d🌈"),
+        ("pass\u200cword", "pass\\u200cword"),
+        ("при\u200cвет", "при\\u200cвет"),  # not spelled with it
+        ("“\u200d”", "“\\u200d”"),
+        ("\u061c\u200cم", "\\u061c\\u200cم"),  # an Arabic sign that hides itself
+        ("می\u200c", "می\\u200c"),  # at an end it only hides
+        ("می\u200c\u200cخواهم", "می\\u200c\\u200cخواهم"),
     ],
 )
 def test_shows_what_cannot_be_seen(text: str, shown: str) -> None:
@@ -168,3 +183,9 @@ def test_nothing_that_is_cut_is_wider_than_it_may_be(texts: list[str], width: in
             assert printable(shown) == shown
         for line in wrap_hanging(text, width, min(4, width - 1), 3):
             assert measure_width(line) <= width
+
+
+def test_joined_pictures_stay_on_one_line() -> None:
+    family = "👩\u200d👩\u200d👧"
+    assert wrap_printable(f"漢字{family}", 8, 3) == ["漢字", family]
+    assert printable(f"漢字{family}", 8) == "漢字👩…"

@@ -270,14 +270,24 @@ def test_what_an_unbeaten_start_prompt_spares_is_said() -> None:
     data["baselines"] = [{**data["initial"], "instruction": "", "against_start": None}]
     lines = printed(data, width=200)
     assert (
-        "test: 225 questions of 4 prompts not asked, since there is no gain to prove; "
+        "test: 180 questions of 4 prompts not asked, nor 45 of the start prompt a second time, "
+        "since there is no gain to prove; "
         "`search.test_unbeaten_start: true` asks the start prompt's, once"
     ) in lines
     assert not any(line.startswith("on test") for line in lines)  # no table without a score
     data["initial"]["scores"] |= {"test": score(245, 500, 0.447, 0.534)}
     data["not_asked"] = {"prompts": 3, "questions": 180, "again": 45}
     assert (
-        "test: 180 questions of 3 prompts not asked, since there is no gain to prove"
+        "test: 135 questions of 3 prompts not asked, nor 45 of the start prompt a second time, "
+        "since there is no gain to prove"
+    ) in printed(data, width=200)
+    data["not_asked"] = {"prompts": 0, "questions": 45, "again": 45}
+    assert (
+        "test: 45 questions not asked a second time, since there is no gain to prove"
+    ) in printed(data, width=200)
+    data["not_asked"] = {"prompts": 3, "questions": 135, "again": 0}
+    assert (
+        "test: 135 questions of 3 prompts not asked, since there is no gain to prove"
     ) in printed(data, width=200)
 
 

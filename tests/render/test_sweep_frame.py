@@ -22,7 +22,7 @@ def spend(calls: int) -> dict[str, Any]:
 
 def result(calls: int, start: float, best: float) -> dict[str, Any]:
     def scored(mean: float) -> dict[str, Any]:
-        return {"scores": {"test": {"mean": mean}}}
+        return {"scores": {"test": {"mean": mean, "n": 4}}}
 
     told = {"status": "finished", "spend": spend(calls)}
     return {**told, "initial": scored(start), "best": scored(best)}

@@ -62,6 +62,15 @@ def test_the_mean_gain_comes_first_and_every_square_is_there_on_any_width() -> N
         assert matrix.count("100.0 % [51.0–100.0]") == 12
 
 
+def test_of_one_task_the_matrix_has_no_mean() -> None:
+    for tasks, rows in ((("sums", "words"), 1), (("sums",), 0)):
+        told = [cell(f"{t}{m}", run_of(t), task=t, model=m) for t in tasks for m in ("a", "b")]
+        to = console(100)
+        print_sweep(build_sweep_report("grid", told), to)
+        matrix = printed(to).split("test scores")[1].split("\nmean gain of each task\n")[0]
+        assert matrix.count("\nmean gain ") == rows
+
+
 def on_terminal(width: int) -> Console:
     return Console(
         file=io.StringIO(),

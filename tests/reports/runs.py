@@ -10,15 +10,9 @@ from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Refused
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS, Example, Split
-from opro_cli.reports.comparison import (
-    PromptComparison,
-    PromptDiff,
-    SelectedPrompt,
-    compare_prompts,
-    diff_prompts,
-    select_prompt,
-)
+from opro_cli.reports.comparison import PromptComparison, PromptDiff, compare_prompts, diff_prompts
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.selected import SelectedPrompt, select_prompt
 from tests.core.runs import answered, new_state
 
 RIGHT, WRONG, HALF, UNREADABLE, REFUSED, OPEN = "rwhux-"

@@ -8,7 +8,7 @@ import pytest
 
 from opro_cli.core.run.selection import decide
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import ObjectivesSettings
+from opro_cli.core.settings.search import ObjectivesSettings
 from opro_cli.core.task.example import Split
 from opro_cli.reports.cheaper import judge_costs
 from opro_cli.reports.result import build_result

@@ -7,8 +7,8 @@ import pytest
 from opro_cli.core.run.events import SessionStarted
 from opro_cli.core.run.state import RunState
 from opro_cli.errors import UsageError
-from opro_cli.reports.comparison import parse_selector, select_prompt
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.selected import parse_selector, select_prompt
 from tests.core.runs import new_state, proposed, score_all
 from tests.reports.runs import answer_all, recorded
 

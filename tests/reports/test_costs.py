@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from opro_cli import wiring
-from opro_cli.core.settings.settings import PriceSettings, Settings
+from opro_cli.core.settings.models import PriceSettings
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.reports.costs import estimate_costs, measure_longest_prompts
 from tests.loop.runs import MemoryJournal, calls, examples, new_runner, settings

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from opro_cli.reports.comparison import diff_prompts, parse_selector, select_prompt
+from opro_cli.reports.comparison import diff_prompts
+from opro_cli.reports.selected import parse_selector, select_prompt
 from tests.reports.runs import best, comparison, diff, run
 
 

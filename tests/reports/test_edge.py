@@ -6,7 +6,7 @@ import pytest
 
 from opro_cli.core.scale import SHARE
 from opro_cli.core.stats.paired import ALPHA, compare_scores
-from opro_cli.render.diff import _summarize_flips
+from opro_cli.render.diff_content import _summarize_flips
 from opro_cli.render.html.verdict import _build_baseline, _Prompt
 from opro_cli.reports.formats import LEVEL, describe_disagreement
 from opro_cli.reports.paired import compare_candidates

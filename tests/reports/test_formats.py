@@ -7,7 +7,7 @@ import pytest
 from opro_cli.core.stats.intervals import wilson_interval
 from opro_cli.render.frame import draw_sparkline
 from opro_cli.reports import formats
-from opro_cli.reports.result import sum_known
+from opro_cli.reports.spend import sum_known
 
 
 def test_a_score_says_what_it_rests_on() -> None:
@@ -15,6 +15,12 @@ def test_a_score_says_what_it_rests_on() -> None:
     found = wilson_interval(0.825, 40)
     assert formats.format_score(0.825, found.low, found.high, 33, 40) == "82.5 % [68.1–91.3] 33/40"
     assert formats.format_bounds(0.0, 1.0) == "[0.0–100.0]"
+
+
+def test_one_gain_is_written_alike_however_it_was_summed() -> None:
+    assert formats.format_points(0.3875) == "+38.8"
+    assert formats.format_points(0.38749999999999996) == "+38.8"  # the mean of .425 and .35
+    assert formats.format_percent(0.38749999999999996) == "38.8 %"
 
 
 @pytest.mark.parametrize(

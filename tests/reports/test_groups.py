@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import DataSettings, SearchSettings, TaskSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import Example, Split
-from opro_cli.reports.comparison import diff_prompts, select_prompt
+from opro_cli.reports.comparison import diff_prompts
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
+from opro_cli.reports.selected import select_prompt
 from tests.core.runs import proposed
 from tests.reports.runs import answer_all
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from opro_cli.core.labels import ClosedSet, find_closed_set
 from opro_cli.core.run.candidates import Candidate, Outcome
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.settings.search import SearchSettings
 from opro_cli.core.stats.intervals import find_least_gain
 from opro_cli.core.task.example import Example, Split
-from opro_cli.reports.headroom import Decider, Headroom, PromptKind, judge_headroom
+from opro_cli.reports.finding import Headroom
+from opro_cli.reports.headroom import Decider, PromptKind, judge_headroom
 
 ROWS = 20
 SIZES: Mapping[Split, int] = {"train": 50, "dev": 100, "test": 200}

@@ -9,7 +9,7 @@ import pytest
 from opro_cli.core.run.events import Event, Probed, SessionStarted
 from opro_cli.core.run.state import RunState, replay
 from opro_cli.reports.recorded import MAX_POINTS, MAX_REPLIES, SpendPoint, build_history
-from opro_cli.reports.result import serialize_spend
+from opro_cli.reports.spend import serialize_spend
 from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
 from tests.core.runs import answered, checked, new_state, proposed

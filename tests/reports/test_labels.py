@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from typing import Any
 
@@ -15,7 +16,7 @@ from opro_cli.core.task.example import SPLITS, Example, Split
 from opro_cli.render.html.page import render_report
 from opro_cli.render.labels import print_confusion
 from opro_cli.render.tables import Page
-from opro_cli.reports.labels import answer_always, describe_golds, find_majority
+from opro_cli.reports.labels import answer_always, describe_golds, find_labels, find_majority
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from tests.core.runs import answered, new_state
@@ -198,6 +199,32 @@ def test_a_winner_of_one_answer_that_is_better_all_the_same() -> None:
     sentence = result["verdict_sentence"]
     assert sentence.startswith("better than the start prompt, but not measurably better than")
     assert ", and 23 of its 24 readable answers on test are 'no': on 24 unseen" in sentence
+
+
+def test_where_all_golds_are_alike_one_answer_is_as_good() -> None:
+    result = result_of("y" * 10, "n" * 10, "y" * 10, train="yyyy")
+    assert result["verdict_sentence"].startswith(
+        "better than the start prompt, but no better than always answering 'yes' (100.0 %): on 10 "
+    )
+    assert result["closed_set"]["majority"]["scores"]["test"]["correct"] == 10
+    assert find_closed_set("boolean", examples(train="yyyy")) is None  # a search has no labels
+
+
+def test_an_answer_that_is_right_everywhere_among_several_is_as_good() -> None:
+    run = run_of("y" * 10, "n" * 10, "y" * 10, "exact", train="yyyy")
+    several = {
+        split: [
+            dataclasses.replace(each, golds=("yes", "maybe") if n % 2 else ("Yes.", "no"))
+            for n, each in enumerate(rows)
+        ]
+        for split, rows in run.examples.items()
+    }
+    found = find_labels(dataclasses.replace(run, examples=several))
+    assert found == ClosedSet(
+        ("Yes.",), {"train": ("Yes.",) * 4, "dev": (), "test": ("Yes.",) * 10}
+    )
+    several["test"][0] = dataclasses.replace(several["test"][0], golds=("no", "maybe"))
+    assert find_labels(dataclasses.replace(run, examples=several)) is None
 
 
 def test_no_gain_is_joined_to_no_praise() -> None:

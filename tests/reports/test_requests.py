@@ -58,7 +58,8 @@ def test_empty_and_cut_replies_are_counted_apart() -> None:
     assert notes(state) == [
         "2 of 5 replies of the scorer were empty: cut at scorer.max_tokens (256), reasoning "
         "included; raise it",
-        "1 of 5 replies of the scorer could not be read: cut at scorer.max_tokens (256); raise it",
+        "1 of 5 replies of the scorer could not be read because they were cut at "
+        "scorer.max_tokens (256); raise it",
     ]
 
 
@@ -83,6 +84,18 @@ def test_the_verdict_says_so_where_a_tenth_is_cut() -> None:
     said = blame_limit(fine, LIMITS, candidate, candidate).sentence
     assert said.startswith("1 of 6 replies were cut at scorer.max_tokens (256), so that")
     assert said.endswith("; no gain")
+
+
+def test_no_gain_is_claimed_over_a_prompt_whose_replies_were_mostly_cut() -> None:
+    state = start()
+    (candidate,) = list(state.candidates.values())[:1]
+    for question in range(5):
+        state.apply(answered(state, question, "", "length", split="test"))
+    gained = Verdict("improved", "0 % -> 60 %, p = 0.004")
+    said = blame_limit(gained, LIMITS, candidate, None)
+    assert (said.outcome, said.sentence[-22:]) == (None, "0 % -> 60 %, p = 0.004")
+    worse = blame_limit(Verdict("worse", "60 % -> 0 %"), LIMITS, candidate, None)
+    assert worse.outcome == "worse"
 
 
 def counting(*calls: tuple[str, int]) -> list[PromptsCut]:

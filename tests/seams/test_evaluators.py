@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from opro_cli.core.run.events import Event, Feedback, FirstReply
 from opro_cli.core.run.state import RunState, replay
-from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.core.settings.models import ModelSettings
 from opro_cli.core.task.example import Example
 from opro_cli.loop.runner import Runner
 from opro_cli.store.journal import decode_event, encode_event

@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import Mapping
 
-from opro_cli.core.settings.settings import SplitSettings
+from opro_cli.core.settings.task import SplitSettings
 from opro_cli.core.splits import cut_splits
 from opro_cli.core.task.example import SPLITS, Split
 from tests.simulations.rows import Row, Verdict, sweep_copies, verdict_of

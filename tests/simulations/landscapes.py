@@ -17,14 +17,10 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
 
-from opro_cli.core.settings.settings import (
-    DataSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import SPLITS, ChatReply, ChatRequest, Example, Split
 
 LABELS = ("billing", "login", "refund")

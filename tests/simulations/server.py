@@ -13,19 +13,14 @@ from statistics import NormalDist
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.app.session import close_use
+from opro_cli.app.ledger import close_use
 from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.core.run.progress import ROLES, Role
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import (
-    BudgetSettings,
-    DataSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
+from opro_cli.core.settings.search import SearchSettings
+from opro_cli.core.settings.settings import BudgetSettings, Settings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.example import UNREADABLE, ChatReply, ChatRequest, Example, Grade, Split
 from opro_cli.loop.runner import Runner
 from opro_cli.ports import AnswerCache, TestLedger

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from opro_cli.cli.app import main
-from opro_cli.core.settings.settings import EMBEDDED
+from opro_cli.core.settings.models import EMBEDDED
 from opro_cli.embedded.config import hash_weights
 from opro_cli.store.run_files import fingerprint_settings
 from tests.store.journals import FOLDERS

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.core.settings.settings import EndpointSettings, ScorerSettings
+from opro_cli.core.settings.models import EndpointSettings, ScorerSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Message
 from opro_cli.errors import UsageError
 from opro_cli.store import answer_file

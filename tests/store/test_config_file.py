@@ -74,7 +74,8 @@ def test_every_problem_has_its_line(tmp_path: Path) -> None:
         'c.yaml:1: nmae: no such key; did you mean "name"?',
         "c.yaml:6: scorer.model: expected PROVIDER/MODEL, such as openai/gpt-4o-mini, "
         "ollama_chat/mistral or embedded/tiny-mistral, or python:MODULE:NAME, found 'gpt'",
-        "c.yaml:7: scorer.max_tokens: expected a whole number of at least 1, or null, found 0",
+        "c.yaml:7: scorer.max_tokens: expected a whole number of at least 1 and at most "
+        "10,000,000, or null, found 0",
     ]
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from opro_cli.app import asked
 from opro_cli.app import evaluate as evaluating
 from opro_cli.app.optimize import start
 from opro_cli.app.resume import check_resumable
-from opro_cli.core.settings.settings import EMBEDDED
+from opro_cli.core.settings.models import EMBEDDED
 from opro_cli.embedded import config as embedded_weights
 from opro_cli.embedded.config import OPTIMIZER, SCORER
 from opro_cli.store.run_folder import read_identity
@@ -64,5 +65,5 @@ def test_an_evaluation_goes_on_with_the_weights_it_began_with(
 
     first = place()
     assert place() == first
-    monkeypatch.setattr(evaluating, "hash_weights", lambda models: dict.fromkeys(models, "0" * 64))
+    monkeypatch.setattr(asked, "hash_weights", lambda models: dict.fromkeys(models, "0" * 64))
     assert place() != first

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields, replace
 
-from opro_cli.core.run.events import Answered, Event, MalformedEvent, Proposed, decode_record
+from opro_cli.core.run.events import Answered, Event, Proposed
+from opro_cli.core.run.records import MalformedEvent, decode_record
 from opro_cli.store.journal import decode_event, encode_event, measure_whole_event
 from tests.core.runs import answered
 from tests.store.journals import EVENTS

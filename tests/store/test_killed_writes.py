@@ -14,7 +14,8 @@ import yaml
 
 from opro_cli.files import write_atomically
 from opro_cli.store import run_folder
-from opro_cli.store.folders import PARTIAL_PREFIX, find_last_run, is_locked, list_runs
+from opro_cli.store.atomic_folders import PARTIAL_PREFIX
+from opro_cli.store.folders import find_last_run, is_locked, list_runs
 from opro_cli.store.journal import read_events
 from opro_cli.store.run_files import encode_config
 from opro_cli.store.run_folder import create_run, read_run

@@ -11,7 +11,7 @@ from opro_cli.errors import ConfigError
 
 TASK = "task: {data: {train: t.csv, input: q, target: a}, answer: number}\n"
 VALUE = "not-to-be-shown-1234567890"
-OPENAI = "export OPENAI_API_KEY=…, and delete this line"
+OPENAI = "set OPENAI_API_KEY there, and delete this line"
 
 
 def problems(text: str, folder: Path) -> list[str]:
@@ -36,12 +36,12 @@ def test_a_key_beside_a_model_names_the_variable(name: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("model", "remedy"),
     [
-        ("model: anthropic/m", "export ANTHROPIC_API_KEY=…, and delete this line"),
+        ("model: anthropic/m", "set ANTHROPIC_API_KEY there, and delete this line"),
         ("model: gpt-4o-mini", OPENAI),
         ("model: openai/m, api_base: http://localhost:1/v1",
-         "export OPRO_API_KEY=…, and delete this line"),
-        ("model: azure/m", "export AZURE_API_KEY=…, and delete this line"),
-        ("model: nobody/m", "export NOBODY_API_KEY=…, and delete this line"),
+         "set OPRO_API_KEY there, and delete this line"),
+        ("model: azure/m", "set AZURE_API_KEY there, and delete this line"),
+        ("model: nobody/m", "set NOBODY_API_KEY there, and delete this line"),
         ("model: embedded/small", "delete this line"),
     ],
 )  # fmt: skip

@@ -15,14 +15,8 @@ import pytest
 
 from opro_cli.errors import RunExistsError, RunFolderError
 from opro_cli.store import run_folder
-from opro_cli.store.folders import (
-    PARTIAL_PREFIX,
-    find_run,
-    find_sweep,
-    list_runs,
-    list_sweeps,
-    make_folder,
-)
+from opro_cli.store.atomic_folders import PARTIAL_PREFIX, make_folder
+from opro_cli.store.folders import find_run, find_sweep, list_runs, list_sweeps
 from opro_cli.store.run_folder import create_run, read_identity
 from tests.loop.runs import examples, settings
 from tests.store.conftest import ROOT
@@ -30,7 +24,7 @@ from tests.store.conftest import ROOT
 MAKE = """\
 import sys
 from pathlib import Path
-from opro_cli.store.folders import make_folder
+from opro_cli.store.atomic_folders import make_folder
 
 def fill(hidden):
     (hidden / "run.json").write_text(sys.argv[2])

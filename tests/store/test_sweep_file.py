@@ -127,7 +127,7 @@ HEAD = "base: base.yaml\n"
             HEAD + "matrix:\n  search.seed: [0]\n  scorer:\n    - {max_tokens: 0}",
             [
                 "s.yaml:4: matrix.scorer: scorer.max_tokens: expected a whole number of at least "
-                "1, or null, found 0 (in seed0)"
+                "1 and at most 10,000,000, or null, found 0 (in seed0)"
             ],
         ),
         (
@@ -142,7 +142,7 @@ HEAD = "base: base.yaml\n"
             HEAD + "matrix:\n  search.seed: [0]\ninclude:\n  - {search.steps: -1}",
             [
                 "s.yaml:5: include.0.search.steps: search.steps: expected a whole number of at "
-                "least 0, found -1 (in steps-1)"
+                "least 0 and at most 1,000,000, found -1 (in steps-1)"
             ],
         ),
         (
@@ -175,7 +175,8 @@ def test_what_is_wrong_with_the_base_is_told_once(folder: Path) -> None:
     (folder / "base.yaml").write_text(BASE.replace("steps: 3", "steps: many"))
     (problem,) = problems(folder, HEAD + "matrix: {search.seed: 0..9}")
     assert problem == (
-        "s.yaml:1: base: search.steps: expected a whole number of at least 0, found 'many' "
+        "s.yaml:1: base: search.steps: expected a whole number of at least 0 and at most "
+        "1,000,000, found 'many' "
         "(in seed0 and 9 more)"
     )
 

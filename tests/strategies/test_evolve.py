@@ -14,8 +14,9 @@ from opro_cli.app.given import read_plain
 from opro_cli.core.run.events import Event, Proposed
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Draft, End, SearchView
+from opro_cli.core.settings.models import PriceSettings
 from opro_cli.core.settings.read import read_options
-from opro_cli.core.settings.settings import PriceSettings, SearchSettings
+from opro_cli.core.settings.search import SearchSettings
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.core.task.prompt import Demo, Prompt, encode_form
 from opro_cli.errors import ConfigError

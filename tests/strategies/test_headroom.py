@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
-from opro_cli.core.settings.settings import DataSettings, TaskSettings
+from opro_cli.core.settings.task import DataSettings, TaskSettings
 from opro_cli.core.task.prompt import Demo, Layout, Prompt
 from opro_cli.ports import Strategy
 from opro_cli.strategies.headroom import BARE, FROM_PROBE, Kind, ProbedStrategy, build_kinds

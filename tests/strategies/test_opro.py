@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.task.example import Example, Message, Position
-from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
+from opro_cli.core.task.prompt import MetaPromptMaterial, Prompt, PromptFormat, TrajectoryEntry
 from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
+from opro_cli.strategies.reflect import ReflectStrategy
+from opro_cli.strategies.words import OwnWords
+from tests.strategies.views import new_view
 
 ONE_EXEMPLAR = (Example("1+1?", "2", "t:1"),)
 PAST = (TrajectoryEntry("Guess.", 0.255), TrajectoryEntry("Think.", 0.5))
@@ -175,3 +180,16 @@ def test_the_papers_wording_says_nothing_of_it(paper: MetaPromptStrategy) -> Non
         )
 
     assert ask(0.9) == ask(0.0)
+
+
+@pytest.mark.parametrize("strategy", [OproStrategy(), ReflectStrategy(), OwnWords()])
+def test_a_hole_of_the_chat_is_no_part_of_an_instruction(strategy: Any) -> None:
+    plain = new_view({"Think.": (0, 1)})
+    for name in ("question", " input ", "instruction", "demos"):
+        reason = f"adds {{{{{name.strip()}}}}}, which nothing fills"
+        assert strategy.reject(Prompt(f"Answer {{{{{name}}}}}."), plain) == reason
+    assert not strategy.reject(Prompt("Answer {{name}}, {question}."), plain)
+    off = new_view({"Think.": (0, 1)}, keep_placeholders=False)
+    assert not strategy.reject(Prompt("Answer {{question}}."), off)
+    has_one = new_view({"Read {{question}}.": (0, 1)}, keep_placeholders=True)
+    assert not strategy.reject(Prompt("Answer {{question}}."), has_one)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from opro_cli.sweep.launch import channel
 
 CELL = """
 import asyncio, signal, sys, time
@@ -84,7 +85,7 @@ def test_after_its_session_it_writes_its_result_whatever_comes() -> None:
 
 def test_before_its_session_it_ends_at_once() -> None:
     with cell("signal.raise_signal(signal.SIGTERM)") as process:
-        assert process.wait() == -signal.SIGTERM
+        assert process.wait() == channel.STOPPED
         assert process.stdout is not None
         assert process.stdout.read() == ""
 
@@ -92,7 +93,7 @@ def test_before_its_session_it_ends_at_once() -> None:
 def test_a_stop_before_its_session_ends_it_at_once() -> None:
     with cell("time.sleep(600)") as process:
         say(process, {"type": "stop"})
-        assert process.wait() == -signal.SIGTERM
+        assert process.wait() == channel.STOPPED
 
 
 def test_what_its_session_prints_is_no_message() -> None:

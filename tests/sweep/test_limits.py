@@ -13,12 +13,8 @@ from hypothesis import strategies as st
 from opro_cli.calls.budget import Spent
 from opro_cli.calls.endpoints import ConcurrencyLimit, RateLimiter
 from opro_cli.core.run.spend import Cost
-from opro_cli.core.settings.settings import (
-    BudgetSettings,
-    EndpointSettings,
-    ModelSettings,
-    ScorerSettings,
-)
+from opro_cli.core.settings.models import EndpointSettings, ModelSettings, ScorerSettings
+from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import BudgetReached
 from opro_cli.sweep.claims import NOTHING
 from opro_cli.sweep.limits import Permits, build_permits, limit_budget, share_settings

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from opro_cli import wiring
 from opro_cli.app.diff import read_cells
-from opro_cli.calls.metered import HELLO
+from opro_cli.calls.checks import HELLO
 from opro_cli.core.sweep import Cell, CellRow
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.models import MODELS
@@ -279,6 +279,19 @@ def test_only_finished_runs_count(search: Search) -> None:
     assert lines[1] == "1 of 3 cells counted, 2 left out: 1 stopped, 1 never begun"
     assert any("1 stopped, 1 never begun" in line for line in lines[5:])
     assert [row["counted"] for row in serialize_sweep(report)["cells"]] == [True, False, False]
+
+
+def test_every_cell_that_does_not_count_is_named_with_the_whole_reason(search: Search) -> None:
+    found = search(regression(0), pairs("15, 14"), strategy="paper-regression")
+    why = f"runs/sweep/{'x' * 30}/events.jsonl:11: not an event of a run: Invalid control character"
+    broken = SweptCell(
+        Cell("steps1_seed2", {**found.cell.values, "task": regression(1)}), None, why
+    )
+    never = SweptCell(Cell("steps1_seed3", {**found.cell.values, "task": regression(2)}), None)
+    report = told(found, broken, never)
+    start = shown(report).index("1 of 3 cells counted, 2 left out: 1 cannot be read, 1 never begun")
+    said = " ".join(line.strip() for line in shown(report)[start + 1 : start + 5])
+    assert said.startswith(f"steps1_seed2, cannot be read: {why} steps1_seed3, never begun")
 
 
 def test_seeds_of_an_instance_stand_together_and_its_parameters_apart(search: Search) -> None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from opro_cli.app.session import open_test_ledger
+from opro_cli.app.ledger import open_test_ledger
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.uses import Use
 from opro_cli.store.ledger_file import read_ledger

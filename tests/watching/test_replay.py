@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from opro_cli.app.watch import Replay, replay
+from opro_cli.core.run.events import SessionEnded, SessionStarted
+from opro_cli.render.frame_head import measure_time
+from opro_cli.reports.result import build_result
 from opro_cli.store.journal import FileJournal, read_events
 from tests.store.journals import FOLDERS
 from tests.watching.conftest import BEFORE, Time, Watcher
@@ -56,6 +60,20 @@ async def test_all_sessions_are_shown_from_the_first(folder: Path) -> None:
     assert (run.status, watcher.briefing.resumed) == ("killed", 0)
     assert watcher.events == WHOLE[:BEFORE]
     assert viewing.now() == WHOLE[BEFORE - 1].at
+
+
+async def test_the_time_is_that_of_all_sessions_without_the_time_between_them(folder: Path) -> None:
+    worked = WHOLE[BEFORE - 1].at - WHOLE[0].at
+    resumed = WHOLE[BEFORE - 1].at + 3600
+    with closing(FileJournal(folder / "events.jsonl")) as journal:
+        journal.append(SessionStarted(resumed, 1, "0.1.0"))
+        journal.append(SessionEnded(resumed + 2, "interrupted"))
+    viewing, time = Replay(folder), Time(0.0)
+    watcher = Watcher(viewing.now)
+    run = await replay(viewing, [watcher], math.inf, time.clock, time.sleep)
+    assert measure_time(watcher.activity, viewing.now()) == pytest.approx(worked + 2)
+    seconds = build_result(run, finished=False)["seconds"]
+    assert seconds == pytest.approx(worked + 2, abs=0.1)
 
 
 async def test_of_a_run_at_work_it_shows_what_there_is(folder: Path) -> None:

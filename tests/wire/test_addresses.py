@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Handler
 
-from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.core.settings.models import ModelSettings
 from opro_cli.models import build_model
 from opro_cli.models.http import find_proxy
 from opro_cli.models.openai_compatible import OpenAICompatibleModel

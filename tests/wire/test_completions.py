@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -316,6 +317,13 @@ COSTS = [
     ({"cost": "much"}, {}, None),
     ({"cost": float("nan")}, {}, None),
     ({"cost": True}, {}, None),
+    # no price of a call, whatever it is meant to be: it would end the run, or its ceiling
+    ({"cost": 1e300}, {}, None),
+    ({"cost": 1e15}, {}, None),
+    ({"estimated_cost": 1e15}, {}, None),
+    ({"cost": 10**400}, {}, None),
+    ({}, {"x-litellm-response-cost": "1e300"}, None),
+    ({}, {"x-litellm-response-cost": "9" * 5000}, None),
 ]
 
 
@@ -348,12 +356,20 @@ async def test_a_code_in_words_or_in_quotes_is_read(wire: Wire, code: str, trans
     assert caught.value.transient is transient
 
 
+def nest(levels: int, wrap: Callable[[Any], Any]) -> Any:
+    """Return what no recursion of this Python reads, though its JSON module writes it."""
+    inner: Any = []
+    for _ in range(levels if sys.version_info < (3, 12) else 3000):
+        inner = wrap(inner)
+    return inner
+
+
 @both
 @pytest.mark.parametrize(
     "body",
     [
-        completion(json.loads("[" * 700 + "]" * 700)),
-        completion(json.loads('[{"content":' * 400 + "[]" + "}]" * 400)),
+        completion(nest(700, lambda inner: [inner])),
+        completion(nest(400, lambda inner: [{"content": inner}])),
         {"error": {"code": "9" * 5000, "message": "busy"}},
     ],
     ids=["lists", "blocks", "code"],

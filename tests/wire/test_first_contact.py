@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from opro_cli.errors import ModelError
-from opro_cli.models.wire import CERTIFICATES
+from opro_cli.models.call_errors import CERTIFICATES
 from tests.server import Fault
 from tests.wire.conftest import Wire, asking, both
 
@@ -71,7 +71,7 @@ async def test_a_certificate_of_ones_own_is_not_tried_again(
         error = await fail(wire, f"https://localhost:{port}/v1")
         assert "the certificate of localhost is not trusted: self-signed" in error.message
         assert not error.transient
-        assert "export SSL_CERT_FILE=" in (error.hint or "")
+        assert "set SSL_CERT_FILE to" in (error.hint or "")
         monkeypatch.setenv("SSL_CERT_FILE", str(signed / "gone.pem"))
         error = await fail(wire, f"https://localhost:{port}/v1")
         assert "SSL_CERT_FILE names" in (error.hint or "")

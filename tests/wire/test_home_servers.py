@@ -113,6 +113,7 @@ async def test_a_run_waits_for_llama_cpp_to_load(adapter: Adapter) -> None:
     error = await refusal("llama.cpp", adapter, Home(loading=True))
     assert error.message == "openai/mistral answered 503: Loading model"
     assert (error.transient, error.hint) == (True, "wait until the server has loaded its model")
+    assert error.retry_after == 20  # eight tries of a second, two, four … ended after a minute
 
 
 @both

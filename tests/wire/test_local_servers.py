@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.core.settings.models import ModelSettings
 from opro_cli.models.servers import Server, build_server_notes, inspect_server, inspect_servers
 from tests.server.emulated import VLLM, Emulated, Home, LlamaCpp, LlamaCppRouter, LMStudio, Ollama
 
@@ -258,7 +258,7 @@ def test_ollama_that_does_not_tell_its_context_has_its_default() -> None:
     assert notes(server, max_tokens=1096) == ()
     (note,) = notes(server, max_tokens=1097)
     assert "context of 4,096 tokens (its default), and Ollama cuts the prompt without a" in note
-    assert "`OLLAMA_CONTEXT_LENGTH=8192 ollama serve`" in note
+    assert "set OLLAMA_CONTEXT_LENGTH=8192 for `ollama serve`" in note
 
 
 def test_more_calls_than_slots_are_told() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from opro_cli.models.accounts import CallPrices, Usage
 from opro_cli.models.litellm_model import load_litellm
+from opro_cli.models.prices import CallPrices, Usage
 from tests.server import Fault
 from tests.wire.conftest import Wire, asking, both
 

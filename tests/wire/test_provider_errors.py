@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from opro_cli.models.error_texts import classify, read_retry_after, suggest_address, suggest_remedy
+from opro_cli.models.error_texts import classify, suggest_address, suggest_remedy
+from opro_cli.models.waits import read_retry_after
 
 NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
 
@@ -20,6 +24,12 @@ NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
         ({"retry-after": " 1.5 "}, 1.5),
         ({"retry-after": "-3"}, 0.0),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "60s"}, 60.0),
+        ({"retry-after": "1m30s"}, 90.0),
+        ({"x-ratelimit-remaining": "0", "X-RateLimit-Reset": "1767614460"}, 60.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1767614460000"}, 60.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "30"}, None),
+        ({"x-ratelimit-remaining": "9", "x-ratelimit-reset": "1767614460"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": ""}, None),
@@ -27,6 +37,10 @@ NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
         ({"retry-after": "Mon, 05 Jan 2026 12:00:30 GMT"}, 30.0),
         ({"retry-after": "Mon, 05 Jan 2026 11:00:00 GMT"}, 0.0),
         ({"retry-after": "Mon, 05 Jan 2026 12:00:30"}, 30.0),
+        ({"retry-after": "9" * 5000}, None),
+        ({"retry-after": "Mon, 01 Jan 99999999999 00:00:00 GMT"}, None),
+        ({"retry-after": "Mon, 01 Jan 2027 00:00:00 +9999999999999999999999"}, None),
+        ({"retry-after": f"Mon, 01 Jan {'9' * 5000} 00:00:00 GMT"}, None),
     ],
 )
 def test_retry_after(headers: dict[str, str] | None, seconds: float | None) -> None:
@@ -40,8 +54,20 @@ def test_retry_after(headers: dict[str, str] | None, seconds: float | None) -> N
         ("Please retry in 11.665902715s.", 11.665902715),
         ("Please try again in 1m26.4s. Need more tokens?", 86.4),
         ("Please retry after 6 seconds.", 6.0),
+        ("Please try again in 1h9m38.016s. Need more tokens?", 4178.016),
+        # github.com/github/copilot-cli/issues/2696, microsoft/vscode-copilot-release/issues/3210
+        ("Please try again in 58 hours. Please review our terms", 208_800.0),
+        ("your request is rate-limited. Please wait 8 hours 24 minutes and try again", 30_240.0),
+        ("exceeded for UserByModelByDay. Please wait 53211 seconds before retrying.", 53_211.0),
+        ('{"error": "Model x is currently loading", "estimated_time": 20.0}', 20.0),
+        # OpenRouter quotes its headers: github.com/Gitlawb/openclaude/issues/936
+        ('{"headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767614460000"}}', 60.0),
         ("Please try again in 20ms", None),
         ("Please try again later", None),
+        (f"Please try again in {'9' * 400}s", None),
+        (f"Please try again in {'9' * 400}m5s", None),
+        (f"Please try again in {'9' * 5000}m5s", None),
+        (f"Please try again in {'9' * 308}m5s", None),
     ],
 )
 def test_the_wait_may_stand_in_the_body(body: str, seconds: float | None) -> None:
@@ -92,6 +118,33 @@ def test_more_tokens_than_the_model_holds_are_too_many_for_every_question(words:
     assert classify(400, words, max_tokens=2047) == "unanswerable"
     assert classify(400, words, max_tokens=2048) == "permanent"
     assert suggest_remedy(400, words, "hosted_vllm/m", None, 2048) == "lower max_tokens"
+
+
+@pytest.mark.parametrize("digits", [20, 400, 5000])
+def test_a_context_of_any_number_of_digits_is_read(digits: int) -> None:
+    words = f"maximum context length: context length is {'9' * digits}"
+    assert classify(400, words, max_tokens=2048) == "unanswerable"
+    assert suggest_remedy(400, words, "hosted_vllm/m", None, 2048) != "lower max_tokens"
+
+
+DATES = st.builds(
+    "{} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Mon,", "", ",", "Monday"]),
+    st.integers(),
+    st.sampled_from(["Jan 2026", "Jan", "Foo 10000", f"Dec {10**30}", "2026", "Jan 0"]),
+    *[st.integers() | st.just("")] * 3,
+    st.sampled_from(["GMT", "", "-", "+", "EST"]) | st.integers().map("{:+d}".format),
+)
+
+
+@given(DATES | st.text(max_size=40), st.text("0123456789ms. ٣", max_size=30))
+def test_whatever_a_server_says_of_a_wait_is_a_number_of_seconds_or_none(
+    header: str, words: str
+) -> None:
+    body = f"please try again in {words}"
+    for headers in ({"retry-after": header}, {"retry-after-ms": header}, {}):
+        seconds = read_retry_after(headers, NOON, body)
+        assert seconds is None or 0.0 <= seconds < math.inf
 
 
 @pytest.mark.parametrize(

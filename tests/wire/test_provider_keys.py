@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.models.accounts import find_key_variable, find_missing_keys, keys_not_set, redact
+from opro_cli.models.accounts import find_key_variable, find_missing_keys, keys_not_set
 from opro_cli.models.litellm_model import load_litellm
 from opro_cli.models.providers import PROVIDERS, Provider
+from opro_cli.models.redaction import redact
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,6 @@ def by_the_json_module(text: str) -> object:
         '{"a": 1, "a": 2}',
         "[1,]",
         "01",
-        "\ufeff{}",
         '["x"] ["y"]',
         "[" * 100_000,
         "",
@@ -144,6 +143,11 @@ def by_the_json_module(text: str) -> object:
 )
 def test_json_is_read_as_the_json_module_reads_it(text: str) -> None:
     assert repr(parse_json(text)) == repr(by_the_json_module(text))
+
+
+def test_a_byte_order_mark_before_json_is_none_of_it() -> None:
+    assert repr(parse_json('\ufeff{"a": 1}')) == repr(parse_json('{"a": 1}')) != repr(None)
+    assert parse_json("\ufeff\ufeff{}") is None
 
 
 values = st.recursive(

@@ -6,9 +6,10 @@ import contextlib
 
 import pytest
 
-from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.core.settings.models import ModelSettings
 from opro_cli.errors import ModelError
 from opro_cli.models import build_model
+from opro_cli.models.litellm_transport import find_answer
 from opro_cli.models.openai_compatible import OpenAICompatibleModel
 from tests.server import Fault, LocalServer, Options
 from tests.wire.conftest import OLLAMA, OPENAI, VLLM, Wire, asking, both, lean
@@ -254,3 +255,11 @@ async def test_a_name_without_a_provider(wire: Wire) -> None:
     assert not caught.value.transient
     assert caught.value.hint is not None
     assert "ollama_chat/mistral" in caught.value.hint
+
+
+@pytest.mark.parametrize("status", ["429", "busy", None, 1e300])
+def test_a_status_that_is_no_number_is_no_answer(status: object) -> None:
+    """litellm takes it from the body of an error as it is."""
+    error = RuntimeError("slower")
+    vars(error).update(status_code=status, litellm_response_headers={})
+    assert find_answer((error,)) is None

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opro_cli.models.call_errors import build_refusal
 from opro_cli.models.error_texts import USE_ANOTHER_POSITION, read_refusal
 from opro_cli.models.parameters import choose_limit, find_refused
-from opro_cli.models.wire import HttpAnswer, ModelCall, build_refusal
+from opro_cli.models.wire import HttpAnswer, ModelCall
 
 SENT: dict[str, Any] = {
     "temperature": 0.0,
@@ -218,6 +219,42 @@ REFUSALS: list[tuple[str, int, Any, str]] = [
         openai("the parameter top_p is not supported here"),
         "top_p",
     ),
+    # github.com/googleapis/python-genai/issues/1723
+    ("gemini 3", 400, [openai("Multiple candidates is not enabled for this model")], "n"),
+    # github.com/lobehub/lobehub/issues/7985
+    ("gemini 2", 400, openai("Thinking is not enabled for models/gemini-2.0"), "reasoning_effort"),
+    # github.com/labring/FastGPT/issues/2027, microsoft/graphrag/issues/416
+    (
+        "transformers, behind a 500",
+        500,
+        {"detail": "[pid=1] `temperature` (=0.0) has to be a strictly positive float, otherwise"},
+        "temperature",
+    ),
+    (
+        "bedrock's schema",
+        400,
+        {"message": "#/temperature: 0 is not greater or equal to 0.01, please reformat your input"},
+        "temperature",
+    ),
+    ("a capital", 400, openai("Temperature must be 1"), "temperature"),
+    # github.com/Warma10032/VideoAdGuard/issues/34
+    ("kimi", 400, openai("invalid temperature: only 1 is allowed for this model"), "temperature"),
+    # github.com/ollama/ollama/issues/12561
+    (
+        "ollama",
+        400,
+        openai('think value "low" is not supported for this model'),
+        "reasoning_effort",
+    ),
+    # github.com/devoxx/DevoxxGenieIDEAPlugin/issues/338
+    ("mistral's top_p", 400, openai("top_p must be 1 when using greedy sampling."), "top_p"),
+    # github.com/BerriAI/litellm/pull/28115
+    (
+        "databricks",
+        400,
+        {"error_code": "BAD_REQUEST", "message": "x does not support the temperature parameter."},
+        "temperature",
+    ),
     (
         "the others are listed behind it",
         400,
@@ -244,6 +281,9 @@ OTHERS: list[tuple[str, int, Any]] = [
     ("a message", 400, openai("'system' is not supported, 'stop'", "messages[0].role")),
     ("no model", 404, openai("The model `gpt-5-seed` does not exist")),
     ("a fault of the server's own", 500, openai("internal error at temperature 0")),
+    ("a limit, behind a 500", 500, openai("`max_tokens` must be less than 8192")),
+    # OpenRouter: github.com/block/buzz/issues/3018
+    ("no endpoint", 404, openai("No endpoints found that can handle the requested parameters.")),
     ("nothing named", 400, openai("Bad request")),
     ("a page", 400, "<html><title>400 Bad Request</title></html>"),
     ("what is fine is listed", 400, openai("Unknown field 'x'. Allowed keys: 'temperature'")),
@@ -307,5 +347,6 @@ def test_a_system_message_that_is_refused_gets_a_hint_and_no_second_try(
     call = ModelCall("openai/m", None, 1.0, 50, sent=SENT, system=True)
     error = build_refusal(answer, call)
     assert (error.hint, error.transient, error.refused) == (USE_ANOTHER_POSITION, False, "")
+    assert error.about == "prompt"
     without = ModelCall("openai/m", None, 1.0, 50, sent=SENT)
     assert build_refusal(answer, without).hint != USE_ANOTHER_POSITION

@@ -128,6 +128,37 @@ async def test_retry_after_from_the_wire_is_honoured(wire: Wire) -> None:
     assert [entry.status for entry in wire.server.requests] == [429, None, 200]
 
 
+@pytest.mark.parametrize(
+    ("words", "slept"),
+    [
+        ("too many tokens per day", [0.0]),
+        ("tokens per day (TPD): try again in 2h9m", []),
+        ("tokens per day (TPD): try again in 1m5s", [65.0] * 3),
+    ],
+)
+async def test_a_limit_of_a_day_is_tried_again_where_that_can_help(
+    wire: Wire, words: str, slept: list[float]
+) -> None:
+    await wire.serve(faults=lambda number: Fault.http(429, words) if number < 3 else None)
+    model, clock = wire.model(), Clock()
+
+    async def retry() -> ChatReply:
+        return await call_with_retries(
+            lambda: model.reply(asking("hi")),
+            policy=RetryPolicy(),
+            sleep=clock.sleep,
+            random=lambda: 0.0,
+        )
+
+    if len(slept) == 3:
+        assert (await retry()).text.endswith("of: hi")
+    else:
+        with pytest.raises(ModelError, match=r"tried 2 times" if slept else r"2h9m\Z"):
+            await retry()
+        assert len(wire.server.requests) == len(slept) + 1
+    assert clock.slept == slept
+
+
 async def test_the_last_error_says_what_the_failures_may_have_cost() -> None:
     for may in (True, False):
         lost = ModelError("lost", transient=True, maybe_billed=may)

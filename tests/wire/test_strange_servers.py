@@ -14,9 +14,10 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.core.settings.models import ModelSettings
 from opro_cli.models import http as http_get
 from opro_cli.models import servers as local_servers
+from opro_cli.models.error_texts import parse_json
 from opro_cli.models.servers import Server, inspect_server
 from tests.server.emulated import VLLM, Home, LlamaCpp, Ollama
 from tests.wire.test_local_servers import found
@@ -196,3 +197,8 @@ def test_no_bytes_whatever_make_it_raise(sent: bytes) -> None:
             return await inspect_server(ModelSettings("openai/mistral", api_base=base))
 
     assert asyncio.run(ask()).problem
+
+
+def test_a_byte_order_mark_before_an_answer_is_none_of_it() -> None:
+    assert parse_json('\ufeff{"choices": []}') == {"choices": []}
+    assert parse_json("\ufeff\ufeff{}") is None

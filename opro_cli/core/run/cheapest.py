@@ -15,7 +15,7 @@ from opro_cli.core.run.deciding import measure_mean
 from opro_cli.core.run.pairs import list_pairs
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
-from opro_cli.core.settings.settings import PRUNE, CostKind
+from opro_cli.core.settings.search import PRUNE, CostKind
 from opro_cli.core.stats.paired import refute_loss
 from opro_cli.core.task.example import Split
 

@@ -18,12 +18,10 @@ which a prompt is not asked the train questions that it shows as worked examples
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, ValidationError, convert
-from msgspec.structs import asdict
+from msgspec import Meta, Struct
 
 from opro_cli.core.task.example import Split
 
@@ -63,7 +61,7 @@ class Proposed(_Record, frozen=True, tag="proposed"):
     """The optimizer answered: one sample of one step (steps count from 1, samples from 0).
 
     text: the reply as it came, "" for a draft of the strategy's own. instructions: what the
-    strategy read from it. forms: what these are beside their texts (core/task/candidate), ()
+    strategy read from it. forms: what these are beside their texts (core/task/prompt), ()
     for bare instructions. rejected: why the strategy wants each not scored, "" for those that it
     does; () for none. parents: ids of the candidates that they were made from. shown: of a request
     that was too long at first, what it had in place of all exemplars and past prompts. note: what
@@ -373,43 +371,3 @@ Event = (
     | Retried
     | SessionEnded
 )
-
-
-class MalformedEvent(ValueError):
-    """A record of the journal that is no event of this format version."""
-
-
-def encode_record(event: Event) -> dict[str, Any]:
-    """Return an event as plain data for one line of the journal."""
-    return {"event": event.__struct_config__.tag, **asdict(event)}
-
-
-def decode_record(record: Any) -> Event:
-    """Return the event that `encode_record` made.
-
-    A field with a default may be missing: it came after the record was written.
-
-    Raises:
-        MalformedEvent: Any other data; says what is wrong with it.
-    """
-    try:
-        event: Event = convert(record, Event)
-    except ValidationError as error:
-        raise MalformedEvent(_describe_problem(record, str(error))) from None
-    except UnicodeEncodeError as error:  # half a character where there can be no text
-        raise MalformedEvent(str(error)) from None
-    return event
-
-
-def _describe_problem(record: Any, error: str) -> str:
-    """Say what msgspec says, with the name of the event and the value of the field."""
-    missing = re.fullmatch("Object missing required field `(.*)`", error)
-    if missing and missing[1] != "event":
-        return f"{record['event']} without {missing[1]}"
-    reason, _, path = error.rpartition(" - at `$.")
-    field = path.rstrip("`").partition("[")[0]
-    if not reason or field == "event":
-        return "no event of a known kind"
-    value = record[field]
-    value = tuple(value) if isinstance(value, list) else value
-    return f"{record['event']}.{field} is {value!r:.60}"

@@ -32,6 +32,7 @@ class RunHeader:
         limits: The max_tokens of each role.
         examples: The questions by split, in the order of the journal.
         budget: The ceilings of the run.
+        asked: The split that the test questions are from: an evaluation may ask those of another.
     """
 
     run: str
@@ -46,6 +47,11 @@ class RunHeader:
     limits: Mapping[str, int | None] = field(default_factory=dict)
     examples: Mapping[Split, Sequence[Example]] = field(default_factory=dict)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
+    asked: Split = "test"
+
+    def name_split(self, split: str) -> str:
+        """Return a split, or a phase of the run, by the name that people know it by."""
+        return self.asked if split == "test" else split
 
 
 @dataclass(slots=True)
@@ -54,6 +60,7 @@ class Progress:
 
     Attributes:
         started: When the session began, in seconds of the clock that the views have.
+        worked: Seconds of the sessions before, which the calls of the run are of as well.
         in_flight: Calls sent and not answered, by role; {} if they are unknown.
         waiting: Why calls are held back ("rate limit"), empty when they are not.
         waiting_until: When the longest of these waits ends, on the same clock.
@@ -69,6 +76,7 @@ class Progress:
     waiting: str = ""
     waiting_until: float = 0.0
     session_calls: int = 0
+    worked: float = 0.0
     stopping: bool = False
     out: dict[str, str] = field(default_factory=dict)
     note: str = ""

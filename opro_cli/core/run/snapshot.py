@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 
 from opro_cli.core.leaks.leaks import Leak, LeakFinder
 from opro_cli.core.run.answer_costs import AnswerCosts
-from opro_cli.core.run.candidates import Answers, Candidate, Estimate, Outcome, Proposals
+from opro_cli.core.run.candidates import Answers, Candidate, Estimate, Outcome
 from opro_cli.core.run.events import (
     Looked,
     ParameterRefused,
@@ -27,6 +27,7 @@ from opro_cli.core.run.events import (
     TestUsed,
 )
 from opro_cli.core.run.pace import Paces
+from opro_cli.core.run.proposals import Proposals
 from opro_cli.core.run.spend import RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Groups, Split

@@ -13,10 +13,11 @@ from typing import Any
 from opro_cli.core.draws import Random, create_rng
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.deciding import measure_mean
+from opro_cli.core.run.exemplars import Memo, choose_exemplars
 from opro_cli.core.run.replies import KeptReplies
-from opro_cli.core.run.selection import Memo, choose_exemplars, select_trajectory
+from opro_cli.core.run.selection import select_trajectory
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.settings.search import SearchSettings
 from opro_cli.core.task.example import Example, Message, Split
 from opro_cli.core.task.prompt import Content, MetaPromptMaterial, PromptFormat, TrajectoryEntry
 

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from opro_cli.core.settings.filled import get_section
 from opro_cli.core.settings.names import NameResolver
-from opro_cli.core.settings.settings import LABELLED, MARGIN, BudgetSettings, Settings, StopSettings
+from opro_cli.core.settings.search import MARGIN, StopSettings
+from opro_cli.core.settings.settings import BudgetSettings, Settings
+from opro_cli.core.settings.task import LABELLED
 from opro_cli.errors import UsageError
 
 # May differ between a run and its resume: they change how fast answers come, never which.
@@ -163,8 +165,19 @@ def _flatten(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {".".join(map(str, path)): value for path, value in _list_leaves(plain, ())}
 
 
-def apply_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSettings:
-    """Return a budget with "usd=5", "calls=+100", "minutes=none" applied in order."""
+def apply_changes(
+    budget: BudgetSettings, changes: Sequence[str], spent: Mapping[str, float] | None = None
+) -> BudgetSettings:
+    """Return a budget with "usd=5", "calls=+100", "minutes=none" applied in order.
+
+    Args:
+        budget: The ceilings to change.
+        changes: As above.
+        spent: By the name of a ceiling; what "+" adds to where there is no ceiling.
+
+    Raises:
+        UsageError: One of `changes` is no change of a ceiling.
+    """
     names = [field.name for field in fields(BudgetSettings)]
     for change in changes:
         name, _, amount = change.partition("=")
@@ -179,7 +192,7 @@ def apply_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSetti
         except ValueError:
             raise UsageError(f"--budget: {expected}") from None
         if amount.startswith("+"):
-            number += getattr(budget, name) or 0.0
+            number += getattr(budget, name) or (spent or {}).get(name, 0.0)
         if not 0 < number < float("inf"):
             raise UsageError(f"--budget: {expected}")
         if name in ("calls", "tokens"):

@@ -1,16 +1,30 @@
-"""Fill in what a config leaves out and its other keys decide, before it is checked."""
+"""Fill in what a config leaves out.
+
+What its other keys decide is filled in before it is checked; what has another meaning in a run that
+is older than the key, when a new run begins (`fill_search`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from opro_cli.core.settings.misfits import count_parts
 from opro_cli.core.settings.names import NameResolver
 from opro_cli.core.settings.prompts import drop_replaced
 from opro_cli.core.settings.schema import Problem
-from opro_cli.core.settings.settings import LIST, PLACE, PROBLEM, PRUNE, SHORT, TaskSettings
+from opro_cli.core.settings.search import (
+    BASELINES,
+    LIST,
+    PLACE,
+    PROBLEM,
+    PRUNE,
+    SHORT,
+    SearchSettings,
+)
+from opro_cli.core.settings.task import TaskSettings
+from opro_cli.core.task.placeholders import list_kept
 
 
 def get_section(config: Any, name: str) -> Mapping[str, Any]:
@@ -135,6 +149,27 @@ def fill_search_preset(
         problems.append(Problem(("search", "preset"), str(error)))
         return config
     return overlay(filled, config)
+
+
+def fill_search(search: SearchSettings, *, of_problem: bool) -> SearchSettings:
+    """Return a search with what was left open filled in as a new run has it.
+
+    Args:
+        search: As it was read, with its start prompts.
+        of_problem: Its candidates are solutions of a problem.
+    """
+    if search.baselines is None:
+        search = replace(search, baselines=BASELINES)
+    if search.noise_check is None:
+        search = replace(search, noise_check=True)
+    if search.racing is None:
+        search = replace(search, racing=search.rules != "paper")
+    if search.keep_placeholders is None and list_kept(search.initial_instructions):
+        search = replace(search, keep_placeholders=search.rules != "paper" and not of_problem)
+    if search.max_instruction_chars is None:
+        longest = 0 if search.rules == "paper" else 4 * search.longest_start
+        search = replace(search, max_instruction_chars=max(SHORT, longest))
+    return search
 
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,27 +6,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from opro_cli.core.settings.models import (
+    EMBEDDED,
+    UNUSED,
+    ModelSettings,
+    OptimizerSettings,
     ReasoningSettings,
     is_computed_here,
     is_control,
+    is_embedded,
     is_gguf,
     is_python,
 )
 from opro_cli.core.settings.schema import Path, Problem, show
-from opro_cli.core.settings.settings import (
-    ALL_OF,
-    DEMOS,
-    EMBEDDED,
-    EVOLVE,
-    LIST,
-    PAPER_ANSWERS,
-    PLACE,
-    PRUNE,
-    UNUSED,
-    ModelSettings,
-    Settings,
-    is_embedded,
-)
+from opro_cli.core.settings.search import DEMOS, EVOLVE, LIST, PLACE, PRUNE
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.task import ALL_OF, PAPER_ANSWERS, TaskSettings
 from opro_cli.core.task.pieces import split_prompt
 from opro_cli.core.task.prompt import Prompt, decode_content
 
@@ -49,57 +43,80 @@ def find_misplaced_models(settings: Settings) -> Iterator[Problem]:
 
 def find_misfits(settings: Settings) -> Iterator[Problem]:
     """Yield the keys that are right by themselves and wrong together."""
-    task, optimizer, search = settings.task, settings.optimizer, settings.search
     for role, model in settings.models.items():
         path: Path = (role,) if role in ("scorer", "optimizer") else ("roles", role)
         yield from _find_endpoint_misfits(path, model)
         yield from _find_gguf_misfits(path, model)
         yield from _find_request_misfits(settings, path, model)
-        if is_control(model.model) and not (task.problem and role == "optimizer"):
+        if is_control(model.model) and not (settings.task.problem and role == "optimizer"):
             message = "proposes solutions of a task.problem, and nothing else"
             yield Problem((*path, "model"), f"{model.model} {message}")
     yield from _find_repeat_misfits(settings)
+    yield from _find_start_misfits(settings)
+    yield from _find_cost_misfits(settings)
+    yield from _find_layout_misfits(settings)
+    yield from _find_evolve_misfits(settings)
+    yield from _find_description_misfits(settings)
+    yield from _find_schedule_misfits(settings.optimizer)
+    yield from _find_answer_misfits(settings.task)
+
+
+def _find_start_misfits(settings: Settings) -> Iterator[Problem]:
+    """Yield what is wrong with the start prompts, their position, and the prompts to be tried."""
+    task, search = settings.task, settings.search
     forms, starts = search.initial_forms, len(search.initial_instructions)
     if forms is not None and len(forms) != starts:
         message = f"expected one for each of the {starts} start prompts, found {len(forms)}"
         yield Problem(("search", "initial_forms"), message)
-    position = ("task", "instruction_position")
     if task.instruction_position == "A_begin" and not task.qa_markers and not task.prompt:
-        yield Problem(position, 'A_begin starts the "A:" line, which qa_markers: false leaves out')
+        message = 'A_begin starts the "A:" line, which qa_markers: false leaves out'
+        yield Problem(("task", "instruction_position"), message)
     if (search.strategy == LIST) != (search.candidates is not None):
         listed = "missing; search.strategy list tries them"
         unused = f"found with search.strategy {search.strategy}; only list tries them"
         yield Problem(("search", "candidates"), unused if search.candidates else listed)
-    yield from _find_cost_misfits(settings)
-    yield from _find_layout_misfits(settings)
-    yield from _find_evolve_misfits(settings)
-    if search.strategy == "paper-instructions-only":
-        if task.prompt is not None:
-            message = "search.strategy paper-instructions-only has no words for it; leave it out"
-            yield Problem(("task", "prompt"), message)
-        elif task.instruction_position in ("before_Q", "system"):
-            yield Problem(
-                position,
-                f"expected Q_begin, Q_end or A_begin, found {show(task.instruction_position)}; "
-                "search.strategy paper-instructions-only has words for no other place",
-            )
-        if task.description is None:
-            yield Problem(
-                ("task", "description"),
-                "missing; search.strategy paper-instructions-only tells the optimizer what the "
-                "questions are about, such as grade school math",
-            )
-    if optimizer.temperature_schedule != "constant" and optimizer.temperature is None:
-        message = f"found null with temperature_schedule {optimizer.temperature_schedule}"
+
+
+def _find_description_misfits(settings: Settings) -> Iterator[Problem]:
+    """Yield what the paper's meta-prompt without exemplars has no words for."""
+    task = settings.task
+    if settings.search.strategy != "paper-instructions-only":
+        return
+    if task.prompt is not None:
+        message = "search.strategy paper-instructions-only has no words for it; leave it out"
+        yield Problem(("task", "prompt"), message)
+    elif task.instruction_position in ("before_Q", "system"):
+        yield Problem(
+            ("task", "instruction_position"),
+            f"expected Q_begin, Q_end or A_begin, found {show(task.instruction_position)}; "
+            "search.strategy paper-instructions-only has words for no other place",
+        )
+    if task.description is None:
+        yield Problem(
+            ("task", "description"),
+            "missing; search.strategy paper-instructions-only tells the optimizer what the "
+            "questions are about, such as grade school math",
+        )
+
+
+def _find_schedule_misfits(optimizer: OptimizerSettings) -> Iterator[Problem]:
+    """Yield what a schedule of the temperature lacks, or has no use for."""
+    schedule = optimizer.temperature_schedule
+    if schedule != "constant" and optimizer.temperature is None:
+        message = f"found null with temperature_schedule {schedule}"
         yield Problem(
             ("optimizer", "temperature"), f"{message}, which needs a number to start from"
         )
-    if (optimizer.temperature_schedule == "constant") != (optimizer.temperature_end is None):
+    if (schedule == "constant") != (optimizer.temperature_end is None):
         yield Problem(
             ("optimizer", "temperature_end"),
-            f"found {show(optimizer.temperature_end)} with temperature_schedule "
-            f"{optimizer.temperature_schedule}; give it with linear_increase and only then",
+            f"found {show(optimizer.temperature_end)} with temperature_schedule {schedule}; "
+            "give it with linear_increase and only then",
         )
+
+
+def _find_answer_misfits(task: TaskSettings) -> Iterator[Problem]:
+    """Yield what has no meaning for answers of this kind."""
     if task.data.options is not None and task.answer.partition(":")[0] not in ("choice", "python"):
         message = f"are for answer choice, not for {show(task.answer)}"
         yield Problem(("task", "data", "options"), message)

@@ -44,7 +44,7 @@ def explain_key(
     if not isinstance(model, str):
         return problem
     variable = find_key_variable(model, api_base if isinstance(api_base, str) else None)
-    remedy = f"export {variable}=…, and delete this line" if variable else "delete this line"
+    remedy = f"set {variable} there, and delete this line" if variable else "delete this line"
     return Problem(problem.path, f"keys come from the environment: {remedy}")
 
 

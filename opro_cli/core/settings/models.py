@@ -26,6 +26,15 @@ from opro_cli.core.settings.schema import (
 EMBEDDED = {"scorer": "embedded/tiny-mistral", "optimizer": "embedded/tiny-optimizer"}
 """The models that ship inside opro, by the role that each was trained for."""
 
+MOST_TOKENS = 10_000_000
+"""Of one reply: the longest context windows have as many, and a larger number is a mistake."""
+MOST_AT_ONCE = 100_000
+"""Calls in flight at a time: an address has 65,536 ports."""
+MOST_REPEATS = 10_000
+"""Of one question: no scorer varies so much that more of them would show it."""
+DEAREST = 100_000
+"""US dollars per million tokens; the dearest models cost a hundredth of it."""
+
 UNUSED = "none"
 """The model of a role whose section the config leaves out."""
 
@@ -105,8 +114,8 @@ def is_embedded(model: str) -> bool:
 class PriceSettings:
     """The price of a model, in US dollars per million tokens."""
 
-    input: float = key(number(0), doc="US dollars per million tokens of prompts.")
-    output: float = key(number(0), doc="US dollars per million tokens of replies.")
+    input: float = key(number(0, DEAREST), doc="US dollars per million tokens of prompts.")
+    output: float = key(number(0, DEAREST), doc="US dollars per million tokens of replies.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +129,7 @@ class EndpointSettings:
         doc="Its share of the calls, relative to the weights of the others.",
     )
     concurrency: int | None = key(
-        optional(whole(1)),
+        optional(whole(1, MOST_AT_ONCE)),
         None,
         doc="Calls at a time to this deployment. null: its share of the model's by weight, at "
         "least 1.",
@@ -137,7 +146,7 @@ class ReasoningSettings:
         doc="How hard it thinks, in the provider's word: none, minimal, low, medium or high.",
     )
     max_tokens: int | None = key(
-        optional(whole(1)),
+        optional(whole(1, MOST_TOKENS)),
         None,
         doc="Tokens of thoughts at most, where the provider has such a limit; part of the reply's.",
     )
@@ -201,7 +210,7 @@ class ModelSettings:
         "given; then answers are cached with `cache: true` only.",
     )
     max_tokens: int | None = key(
-        optional(whole(1)),
+        optional(whole(1, MOST_TOKENS)),
         1024,
         doc="Tokens of one reply at most, thoughts included; 4,096 for a known reasoning model "
         "unless it is given. null: not sent, so that no ceiling in tokens or dollars can be kept. "
@@ -230,7 +239,7 @@ class ModelSettings:
         None,
         doc="Texts before the first of which a reply ends. null: only the model's own end mark.",
     )
-    concurrency: int = key(whole(1), 32, doc="Calls in flight at a time.")
+    concurrency: int = key(whole(1, MOST_AT_ONCE), 32, doc="Calls in flight at a time.")
     timeout: float = key(
         number(0, above=True),
         120.0,
@@ -316,7 +325,7 @@ class ScorerSettings(ModelSettings):
     """The model that answers questions."""
 
     repeats: int = key(
-        whole(1),
+        whole(1, MOST_REPEATS),
         1,
         doc="How often each question is asked under each prompt, with another seed each time: for "
         "a temperature above 0, and servers that answer the same question in different ways. Its "
@@ -342,12 +351,12 @@ class OptimizerSettings(ModelSettings):
         "model unless it is given.",
     )
     max_tokens: int | None = key(
-        optional(whole(1)),
+        optional(whole(1, MOST_TOKENS)),
         512,
         doc="Tokens of one reply at most, thoughts included; 4,096 for a known reasoning model "
         "unless it is given. null: not sent.",
     )
-    concurrency: int = key(whole(1), 8, doc="Calls in flight at a time.")
+    concurrency: int = key(whole(1, MOST_AT_ONCE), 8, doc="Calls in flight at a time.")
     temperature_schedule: str = key(
         choice("constant", "linear_increase"),
         "constant",

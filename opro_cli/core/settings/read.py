@@ -20,6 +20,7 @@ from opro_cli.core.settings.meta_prompt import KEY as META_PROMPT
 from opro_cli.core.settings.meta_prompt import find_meta_prompt_faults
 from opro_cli.core.settings.misfits import find_misfits
 from opro_cli.core.settings.misplaced_keys import explain_key
+from opro_cli.core.settings.models import UNUSED
 from opro_cli.core.settings.names import NameResolver
 from opro_cli.core.settings.prompts import (
     START,
@@ -30,7 +31,8 @@ from opro_cli.core.settings.prompts import (
     name_start_as_given,
 )
 from opro_cli.core.settings.schema import Path, Problem, nearest, read_section, show
-from opro_cli.core.settings.settings import ASKING_NONE, AUTO, EVOLVE, PROBLEM, UNUSED, Settings
+from opro_cli.core.settings.search import ASKING_NONE, AUTO, EVOLVE, PROBLEM
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import SPLITS
 from opro_cli.core.text import HALF
 from opro_cli.errors import ConfigError, UsageError
@@ -157,17 +159,19 @@ def find_option_faults(settings: Settings, names: NameResolver) -> Iterator[Prob
             yield Problem(("search", "options", name), "expected at least one, found []", "[]")
 
 
+def _list_strategies(problem: Any, names: NameResolver) -> tuple[str, ...]:
+    """Return the built-in strategies of a task; of the paper's each is for one problem."""
+    if problem is None:
+        return tuple(names.strategies)
+    known = names.problem_strategies
+    return tuple(name for name in known if PAPER_PROBLEMS.get(name, problem) == problem)
+
+
 def _find_unknown_parts(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the names that stand for no part, as far as they are texts."""
     problem = get_section(config, "task").get("problem")
     of_problem = problem is not None
-    built_in = names.strategies
-    if of_problem:  # the paper's are each for one problem
-        built_in = tuple(
-            name
-            for name in names.problem_strategies
-            if PAPER_PROBLEMS.get(name, problem) == problem
-        )
+    built_in = _list_strategies(problem, names)
     evaluator = PROBLEM if of_problem else "model"
 
     def check_strategy(name: str) -> None:

@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from opro_cli import shell
 from opro_cli.core.settings.schema import Misread, mapping, reads
+from opro_cli.core.spellings import fold_spellings
 from opro_cli.core.task.chat import ROLES
 from opro_cli.core.task.example import ChatRole
-from opro_cli.core.task.prompt import UnpairedBrace, decode_content, parse_template
+from opro_cli.core.task.prompt import decode_content
+from opro_cli.core.task.template import UnpairedBrace, parse_template
+from opro_cli.core.text import is_device
 
 SHARE = "a count such as 50, or a fraction between 0 and 1 such as 0.2"
 INSTRUCTIONS = "a list of different instructions, at least one"
@@ -163,10 +167,11 @@ def labels(value: Any) -> tuple[tuple[str, str], ...]:
         pairs = list(value.items())
     elif isinstance(value, list):
         pairs = [(each, each) for each in value]
-    read = tuple((_write_label(gold), _write_label(label)) for gold, label in pairs)
+    read = [(_write_label(gold), _write_label(label)) for gold, label in pairs]
     if len({gold for gold, _ in read}) < max(2, len(read)) or not all(map(all, read)):
         raise ValueError(LABELS)
-    return read
+    spelled = fold_spellings(label for _, label in read)
+    return tuple((gold, spelled[label]) for gold, label in read)
 
 
 def _write_label(value: Any) -> str:
@@ -194,6 +199,9 @@ def run_name(value: Any) -> str:
     # The name becomes part of a folder name, so it is kept to what every file system takes.
     if not isinstance(value, str) or not RUN_NAME.fullmatch(value):
         raise ValueError(NAME)
+    # The time and the id behind it do not change that. Elsewhere runs of before have such names.
+    if shell.IS_WINDOWS and "." in value and is_device(value):
+        raise ValueError(f"a name that Windows does not take for a device ({value.split('.')[0]})")
     return value
 
 

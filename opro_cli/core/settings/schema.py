@@ -276,7 +276,7 @@ def whole(at_least: int | None = None, at_most: int | None = None) -> Reader:
     accepts = "a whole number" + (f" of at least {at_least}" if bounds else "")
     if at_most is not None:
         bounds["maximum"] = at_most
-        accepts += f"{' and' if at_least is not None else ' of'} at most {at_most}"
+        accepts += f"{' and' if at_least is not None else ' of'} at most {at_most:,}"
 
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):

@@ -9,7 +9,7 @@ looked at again.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import get_args
@@ -173,6 +173,18 @@ def parse_turn(role: ChatRole, text: str) -> Turn:
 def has_instruction(text: str) -> bool:
     """Return whether a text has a hole for the instruction, whatever else is wrong with it."""
     return any((token[1] or "").strip() == INSTRUCTION for token in _TOKEN.finditer(text))
+
+
+def escape_holes(text: str, names: Iterable[str]) -> str:
+    """Return a text in which the holes of these names are literal text."""
+    known = "|".join(map(re.escape, names))
+    return re.sub(rf"(?<![\\{{]){{{{(?=\s*(?:{known})\s*}}}})", lambda _: ESCAPED, text)
+
+
+def list_holes(text: str) -> tuple[str, ...]:
+    """Return the names of what would be holes in frozen text, each once."""
+    found = (token[1].strip() for token in _TOKEN.finditer(text) if token[1])
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def fill_instruction(template: ChatTemplate, instruction: str) -> RawChat:

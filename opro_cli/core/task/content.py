@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from opro_cli.core.task.example import Example
-from opro_cli.core.task.prompt import parse_template
+from opro_cli.core.task.template import parse_template
 from opro_cli.core.text import encode_text
 
 DIGITS = 12

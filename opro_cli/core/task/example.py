@@ -188,6 +188,11 @@ class Choice:
     finish_reason: str
 
 
+MOST_USD = 10_000.0
+"""Dollars of one call: several full context windows at the dearest price a token are a hundredth of
+it. A larger amount is no price, and unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChatReply:
     """One answer of a chat model.
@@ -223,12 +228,39 @@ class ChatReply:
         return more and is_failed(self.text, self.finish_reason)
 
 
-CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"})
+CUT = frozenset(
+    {
+        "length",
+        "max_tokens",
+        "MAX_TOKENS",
+        "max_output_tokens",
+        "model_length",
+        "model_context_window_exceeded",
+    }
+)
 """Reasons to finish of a reply that ended at its limit, in the words of several providers."""
+
+BROKEN_OFF = frozenset(
+    {
+        "error",
+        "abort",  # SGLang and vLLM
+        "aborted",
+        "cancelled",
+        "canceled",
+        "insufficient_system_resource",  # DeepSeek
+        "network_error",  # Zhipu
+        "pause_turn",  # Anthropic
+    }
+)
+"""Reasons to finish of a reply whose server stopped in the middle of it, in small letters."""
 
 
 REFUSAL = "refusal"
 """The reason to finish of a reply in which the model declines, as its server says."""
+
+
+THOUGHTS_ONLY = "thoughts"
+"""The reason to finish, in our own word, of a reply whose server took all of it for thoughts."""
 
 
 def is_filtered(text: str, finish_reason: str) -> bool:
@@ -241,7 +273,7 @@ def is_failed(text: str, finish_reason: str) -> bool:
 
     An empty text that ended at its limit, or that a filter removed, is one.
     """
-    if finish_reason == "error":
+    if finish_reason in BROKEN_OFF:
         return True
     return not text.strip() and finish_reason not in (*CUT, "content_filter", REFUSAL)
 

@@ -6,13 +6,16 @@ is smaller than 7. Everything stands in attributes: many a viewer reads no style
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opro_cli.render.html.charts import Tick
+from opro_cli.core.scale import Scale
+from opro_cli.render.html.charts import Tick, choose_ticks
 from opro_cli.render.html.curves import SQUARE, STAR
 from opro_cli.render.html.markup import Attribute, Content, Markup, element, join, make_visible
 from opro_cli.render.problem import Point, Window
+from opro_cli.reports.formats import are_shares, format_number, format_percent
 
 COLUMN, PAGE = 238, 493
 """Widths in points: a column, 84 mm, and two of them, 174 mm."""
@@ -303,3 +306,49 @@ def build_sheet(
         role="img",
     )
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{svg}\n'
+
+
+def name_axis(scale: Scale, of: str) -> str:
+    """Return what an axis of scores or values measures, on which split."""
+    if are_shares(scale):
+        return f"score on {of} (% right)"
+    better = "lower" if scale.minimise else "higher"
+    return f"value{f' on {of}' if of else ''} ({better} is better)"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How values become places on an axis: shares in percent, losses of many sizes by logarithm."""
+
+    shares: bool
+    log: bool = False
+
+    def at(self, value: float) -> float:
+        """Return where a value is, in units of the axis."""
+        return math.log10(value) if self.log else 100 * value if self.shares else value
+
+    def choose_range(self, values: Sequence[float]) -> tuple[float, float]:
+        """Return the ends of an axis for these values, in its units."""
+        return choose_range([self.at(value) for value in values], shares=self.shares)
+
+    def choose_ticks(self, low: float, high: float) -> list[Tick]:
+        """Return the ticks of an axis, of a logarithm one at each power of ten at most."""
+        if not self.log:
+            return choose_ticks(low, high)
+        first, last = math.ceil(low), math.floor(high)
+        powers = range(first, last + 1, max(1, -(-(last - first) // 5)))
+        return [(float(power), format_number(10.0**power)) for power in powers]
+
+    def spell(self, value: float) -> str:
+        """Return a value in words."""
+        return format_percent(value) if self.shares else format_number(value)
+
+
+_MANY_SIZES = 1000
+"""How many times the least value the largest must be for an axis of logarithms."""
+
+
+def choose_reading(values: Sequence[float], *, shares: bool) -> Reading:
+    """Return how an axis of these values is read: by logarithms where they are of many sizes."""
+    low, high = min(values), max(values)
+    return Reading(shares, not shares and low > 0 and high / low >= _MANY_SIZES)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from opro_cli.core.scale import Scale
 from opro_cli.render.figures.canvas import (
     BEST_MARK,
     COLUMN,
@@ -19,8 +16,10 @@ from opro_cli.render.figures.canvas import (
     LegendEntry,
     Palette,
     Plane,
+    Reading,
     build_sheet,
     choose_range,
+    choose_reading,
     draw_axes,
     draw_legend,
     draw_line,
@@ -29,6 +28,7 @@ from opro_cli.render.figures.canvas import (
     fit,
     measure_ticks,
     mix,
+    name_axis,
     number,
     sign_line,
     sign_mark,
@@ -47,14 +47,7 @@ from opro_cli.reports.figures import (
     RunCurve,
     is_of_shares,
 )
-from opro_cli.reports.formats import (
-    are_shares,
-    format_cost_of_1000,
-    format_number,
-    format_percent,
-    format_points,
-    pluralize,
-)
+from opro_cli.reports.formats import format_cost_of_1000, format_number, format_points, pluralize
 
 _HEIGHT = 112
 """Points between the ends of the second axis."""
@@ -68,50 +61,6 @@ _FEW_MARKS = 12
 """Steps up to which a line has a mark at each."""
 
 
-def _name_axis(scale: Scale, of: str) -> str:
-    if are_shares(scale):
-        return f"score on {of} (% right)"
-    better = "lower" if scale.minimise else "higher"
-    return f"value{f' on {of}' if of else ''} ({better} is better)"
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How values become places on an axis: shares in percent, losses of many sizes by logarithm."""
-
-    shares: bool
-    log: bool = False
-
-    def at(self, value: float) -> float:
-        """Return where a value is, in units of the axis."""
-        return math.log10(value) if self.log else 100 * value if self.shares else value
-
-    def choose_range(self, values: Sequence[float]) -> tuple[float, float]:
-        """Return the ends of an axis for these values, in its units."""
-        return choose_range([self.at(value) for value in values], shares=self.shares)
-
-    def choose_ticks(self, low: float, high: float) -> list[Tick]:
-        """Return the ticks of an axis, of a logarithm one at each power of ten at most."""
-        if not self.log:
-            return choose_ticks(low, high)
-        first, last = math.ceil(low), math.floor(high)
-        powers = range(first, last + 1, max(1, -(-(last - first) // 5)))
-        return [(float(power), format_number(10.0**power)) for power in powers]
-
-    def spell(self, value: float) -> str:
-        """Return a value in words."""
-        return format_percent(value) if self.shares else format_number(value)
-
-
-_MANY_SIZES = 1000
-"""How many times the least value the largest must be for an axis of logarithms."""
-
-
-def _choose_reading(values: Sequence[float], *, shares: bool) -> Reading:
-    low, high = min(values), max(values)
-    return Reading(shares, not shares and low > 0 and high / low >= _MANY_SIZES)
-
-
 def draw_curve(curve: Curve, palette: Palette) -> str:
     """Return train scores by step: of one run with its candidates, of several the best so far."""
     alone = len(curve.runs) == 1
@@ -119,7 +68,7 @@ def draw_curve(curve: Curve, palette: Palette) -> str:
     if alone:
         values += [point.score.mean for point in curve.runs[0].points]
     steps = 1 + max(point.step for run in curve.runs for point in run.points)
-    read = _choose_reading(values, shares=is_of_shares(curve))
+    read = choose_reading(values, shares=is_of_shares(curve))
     low, high = read.choose_range(values)
     ticks = read.choose_ticks(low, high)
     entries = _list_alone(curve, palette) if alone else _list_runs(curve, palette)
@@ -128,7 +77,7 @@ def draw_curve(curve: Curve, palette: Palette) -> str:
     plane = Plane(left, COLUMN - 8, top, top + _HEIGHT, Window(-0.5, steps - 0.5, low, high))
     labels: list[Tick] = [(n, str(n) if n else "start") for n in choose_step_labels(steps)]
     of = "" if curve.of_solutions else "train"
-    names = "search step", _name_axis(curve.scale, of)
+    names = "search step", name_axis(curve.scale, of)
     axes = draw_axes(plane, (labels, ticks), names, palette)
     if alone:
         lines = _draw_alone(curve.runs[0], plane, palette, read)
@@ -274,23 +223,16 @@ def draw_front(front: Front, palette: Palette) -> str:
     unit = 1000 if tokens else 1
     on_front = [point for point in front.points if point.on_front]
     marked = [*on_front, *(p for p in front.points if p.role != "other" and not p.on_front)]
+    others = [point for point in front.points if point not in marked]
     ends = [end for point in marked for end in point.score.ends]
     ends += [point.score.mean for point in front.points]
-    read = _choose_reading(ends, shares=is_of_shares(front))
+    read = choose_reading(ends, shares=is_of_shares(front))
     low, high = read.choose_range(ends)
     costs = [point.cost / unit for point in front.points]
     left_end, right_end = choose_range(costs, shares=False)
     ticks, across = read.choose_ticks(low, high), choose_ticks(left_end, right_end)
     basis = front.basis.replace("+", " and ")
-    entries: list[LegendEntry] = [
-        (element("g", sign_line(ink.ink, 1), sign_mark(DOT, ink.ink, ink.paper)), "on the front"),
-    ]
-    if any(point not in marked for point in front.points):
-        other = sign_mark(DOT, mix(ink.other, ink.paper, 0.75), ink.paper)
-        entries.append((other, "other candidate"))
-    entries.append((sign_mark(START_MARK, ink.start, ink.paper), "start prompt"))
-    if any(point.role == "best" for point in front.points):
-        entries.append((sign_mark(BEST_MARK, ink.best, ink.paper), "winner"))
+    entries = _list_front(front, ink, others=bool(others))
     legend, end = draw_legend(entries, 27, COLUMN - 2 * MARGIN, ink)
     left, top = MARGIN + measure_ticks(ticks), end + 16
     plane = Plane(left, COLUMN - 10, top, top + _HEIGHT, Window(left_end, right_end, low, high))
@@ -299,20 +241,13 @@ def draw_front(front: Front, palette: Palette) -> str:
         if tokens
         else f"US$, {COSTS[front.cost]} answers on {front.cost_on}"
     )
-    axes = draw_axes(plane, (across, ticks), (what, _name_axis(front.scale, basis)), ink)
-    shapes: list[Markup] = []
+    axes = draw_axes(plane, (across, ticks), (what, name_axis(front.scale, basis)), ink)
 
     def place(point: FrontPoint) -> tuple[float, float]:
         return plane.x(point.cost / unit), plane.y(read.at(point.score.mean))
 
-    stairs: list[tuple[float, float]] = []
-    for x, y in map(place, on_front):
-        stairs += [(x, stairs[-1][1]), (x, y)] if stairs else [(x, y)]
-    path = "L".join(f"{number(x)} {number(y)}" for x, y in stairs)
-    shapes.append(_draw_path(path, ink.ink, 1))
-    for point in front.points:
-        if point in marked:
-            continue
+    shapes = [_draw_stairs([place(point) for point in on_front], ink)]
+    for point in others:
         shapes.append(draw_mark(DOT, *place(point), mix(ink.other, ink.paper, 0.75), ink.paper))
     order = ("other", "start", "best")  # what is named is hidden under nothing
     for point in sorted(marked, key=lambda point: order.index(point.role)):
@@ -333,13 +268,36 @@ def draw_front(front: Front, palette: Palette) -> str:
     )
 
 
+def _list_front(front: Front, ink: Palette, *, others: bool) -> list[LegendEntry]:
+    """Return the legend of a front; `others`: there are candidates that are not marked."""
+    entries: list[LegendEntry] = [
+        (element("g", sign_line(ink.ink, 1), sign_mark(DOT, ink.ink, ink.paper)), "on the front"),
+    ]
+    if others:
+        other = sign_mark(DOT, mix(ink.other, ink.paper, 0.75), ink.paper)
+        entries.append((other, "other candidate"))
+    entries.append((sign_mark(START_MARK, ink.start, ink.paper), "start prompt"))
+    if any(point.role == "best" for point in front.points):
+        entries.append((sign_mark(BEST_MARK, ink.best, ink.paper), "winner"))
+    return entries
+
+
+def _draw_stairs(corners: Sequence[tuple[float, float]], ink: Palette) -> Markup:
+    """Return the front as stairs: up to each next score at its cost."""
+    stairs: list[tuple[float, float]] = []
+    for x, y in corners:
+        stairs += [(x, stairs[-1][1]), (x, y)] if stairs else [(x, y)]
+    path = "L".join(f"{number(x)} {number(y)}" for x, y in stairs)
+    return _draw_path(path, ink.ink, 1)
+
+
 def draw_calibration(calibration: Calibration, palette: Palette) -> str:
     """Return for each prompt what unseen questions gave against what the search had measured."""
     shares, ink = is_of_shares(calibration), palette
     promises = calibration.promises
     both = [value for each in promises for value in (each.promised, each.came)]
     ends = [end for value in both for end in value.ends]
-    read = _choose_reading(ends, shares=shares)
+    read = choose_reading(ends, shares=shares)
     low, high = read.choose_range(ends)
     ticks = read.choose_ticks(low, high)
     roles = {each.role for each in promises}

@@ -156,10 +156,8 @@ def draw_confusion(figure: ConfusionFigure, palette: Palette) -> str:
             box = (left + cell * column, y, cell, high)
             shapes += _draw_square(counts[at], share, box, ink, right=right)
     bottom = top + high * len(rows)
-    asked = sum(totals)
     hits = sum(row["answers"].get(row["gold"], 0) for row in rows)
-    split = figure.confusion.split
-    questions = pluralize(asked, f"{split} question")
+    questions = pluralize(sum(totals), f"{figure.confusion.split} question")
     words = f"{hits:,} of {questions} right (outlined); darker: more of the row"
     shapes.append(
         draw_text(fit(words, sheet - 2 * MARGIN, SMALL), MARGIN, bottom + 11, SMALL, fill=ink.soft)

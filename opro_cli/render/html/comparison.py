@@ -105,30 +105,36 @@ def _build_curves(views: Sequence[RunView]) -> Markup | None:
         f"{format_mean(list(trace.values())[-1], view.scale)}"
         for _, view, trace in traces
     )
-    svg = element(
-        "svg",
-        draw_grid(axis, steps),
-        element(
-            "svg",
-            *lines,
-            viewBox=f"0 0 {_GRAIN} {HEIGHT}",
-            preserveAspectRatio="none",
-            width="100%",
-            height=HEIGHT,
-        ),
-        width="100%",
-        height=HEIGHT,
-        class_="curve common",
-        role="img",
-        aria_label=f"Best train score by step. {label}",
-    )
     entries = [_build_entry(number, view) for number, view, _ in traces]
+    plot = _draw_plot(draw_grid(axis, steps), lines, f"Best train score by step. {label}")
     return element(
         "div",
         element("h2", "Best train score by step"),
         element("ul", join(entries), class_="legend"),
-        element("div", svg, class_="plot"),
+        element("div", plot, class_="plot"),
         element("p", "step", class_="axis"),
+    )
+
+
+def _draw_plot(grid: Markup, lines: Sequence[Markup], label: str) -> Markup:
+    """Return lines over a grid; they stretch to the width of the page, and the grid's text not."""
+    stretched = element(
+        "svg",
+        *lines,
+        viewBox=f"0 0 {_GRAIN} {HEIGHT}",
+        preserveAspectRatio="none",
+        width="100%",
+        height=HEIGHT,
+    )
+    return element(
+        "svg",
+        grid,
+        stretched,
+        width="100%",
+        height=HEIGHT,
+        class_="curve common",
+        role="img",
+        aria_label=label,
     )
 
 

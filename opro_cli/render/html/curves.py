@@ -1,4 +1,4 @@
-"""The curves of a run: the score of every candidate by step, and spend over time.
+"""The curve of a run: the score of every candidate, by step.
 
 Horizontal places are percentages and vertical ones pixels, so that a curve fills any width
 while dots stay round and letters keep their size.
@@ -7,23 +7,16 @@ while dots stay round and letters keep their size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from opro_cli.core.run.answer_costs import PICO
-from opro_cli.core.run.progress import ROLES
 from opro_cli.core.scale import SHARE, Scale
-from opro_cli.core.task.example import SPLITS
-from opro_cli.render.html.markup import Markup, bdi, element, join
-from opro_cli.render.html.places import hide_places
+from opro_cli.render.html.markup import Markup, element, join
 from opro_cli.render.html.rows import Row
-from opro_cli.render.html.view import RunView, format_basis, note, place, section, table
+from opro_cli.render.html.view import RunView, format_basis, note, place, section
 from opro_cli.render.scoreboard import average
-from opro_cli.reports import formats
-from opro_cli.reports.formats import are_shares, format_mean, format_money
-from opro_cli.reports.recorded import SpendPoint
-from opro_cli.reports.request_words import list_request_notes
+from opro_cli.reports.formats import are_shares, format_mean
 
 HEIGHT = 300
 """Pixels between the lowest and the highest score shown."""
@@ -127,26 +120,9 @@ def build_curve(view: RunView) -> Markup:
     if not dots:
         return section(view, "curve", title, note("No training question was answered yet."))
     axis = choose_axis([dot.score for dot in dots], view.scale)
-    steps = 1 + max(dot.row.step for dot in dots)
     best = max(dot.score for dot in [d for d in dots if d.row.whole] or dots)
-    drawn = [dot for dot in dots if dot.row.id in view.drawn]
     crowd = [dot for dot in dots if dot.row.id not in view.drawn]
-    plot = element(
-        "svg",
-        draw_grid(axis, steps),
-        _draw_crowd(crowd, axis),
-        _draw_dots(view, [dot for dot in drawn if not dot.is_named], axis, len(dots)),
-        _draw_lines(dots, axis, steps),
-        _draw_dots(view, [dot for dot in drawn if dot.is_named], axis),
-        class_="curve",
-        width="100%",
-        height=HEIGHT,
-        role="group",
-        aria_label=(
-            f"Train scores of {len(dots):,} candidates over {steps - 1} steps; "
-            f"the {_name_best(view)} is {format_mean(best, view.scale)}"
-        ),
-    )
+    plot = _draw_plot(view, dots, axis, best)
     return section(
         view,
         "curve",
@@ -163,6 +139,28 @@ def build_curve(view: RunView) -> Markup:
         _build_legend(view),
         element("div", plot, class_="plot" if are_shares(view.scale) else "plot valued"),
         element("p", "step", class_="axis"),
+    )
+
+
+def _draw_plot(view: RunView, dots: Sequence[Dot], axis: Axis, best: float) -> Markup:
+    """Return the curve: the faint dots, those with rows, the lines, and the named ones on top."""
+    steps = 1 + max(dot.row.step for dot in dots)
+    drawn = [dot for dot in dots if dot.row.id in view.drawn]
+    return element(
+        "svg",
+        draw_grid(axis, steps),
+        _draw_crowd([dot for dot in dots if dot.row.id not in view.drawn], axis),
+        _draw_dots(view, [dot for dot in drawn if not dot.is_named], axis, len(dots)),
+        _draw_lines(dots, axis, steps),
+        _draw_dots(view, [dot for dot in drawn if dot.is_named], axis),
+        class_="curve",
+        width="100%",
+        height=HEIGHT,
+        role="group",
+        aria_label=(
+            f"Train scores of {len(dots):,} candidates over {steps - 1} steps; "
+            f"the {_name_best(view)} is {format_mean(best, view.scale)}"
+        ),
     )
 
 
@@ -312,122 +310,3 @@ def _build_legend(view: RunView) -> Markup:
         dot = element("circle", cx=14, cy=10, r=4, class_="part")
         entries.insert(1, build_entry("dots", dot, "stopped early, or not all answers yet"))
     return element("ul", join(entries), class_="legend")
-
-
-_SMALL_HEIGHT, _SMALL_WIDTH = 96, 300
-"""The units in which a small curve is drawn; it is stretched to its box."""
-
-
-def build_spend(view: RunView) -> Markup:
-    """Return the section with spend over time and by role."""
-    spend, history, seconds = view.result["spend"], view.history.spend, view.result["seconds"]
-    usd = spend["counted"]["usd"]
-    cost = ", cost unknown" if usd is None else f" for {format_money(usd)}"
-    sentence = f"{formats.pluralize(spend['calls'], 'call')}{cost}"
-    if unmetered := formats.format_unmetered(spend["uncounted"]):
-        sentence += f", {unmetered}"
-    if seconds is not None:
-        comma = "," if usd is None or unmetered else ""
-        duration = _format_duration(seconds)
-        sentence += f"{comma} in {duration} at work; pauses between sessions do not count"
-    curve = _draw_spend("calls", history, lambda point: point.calls, _format_count)
-    chart = element("div", curve, class_="small") if curve else None
-    notes = map(note, list_request_notes(view.result, ("prompts_cut", "refused")))
-    tables = (_build_spend_table(view), *_build_answer_costs(view))
-    parts = (note(f"{sentence}."), *notes, *tables, chart)
-    return section(view, "spend", "What it cost", *parts)
-
-
-def _build_spend_table(view: RunView) -> Markup:
-    rows = []
-    spends = view.run.state.spend.values()
-    has_thoughts = any(spend.reasoning_tokens is not None for spend in spends)
-    for role in ROLES:
-        spend = view.run.state.spend[role]
-        model = bdi(hide_places(str(view.result["models"][role])), 200)
-        tokens_in, tokens_out = map(_format_count, spend.known_tokens)
-        uncounted = _format_count(spend.uncounted.tokens)
-        cost = format_money(spend.known_usd)
-        thoughts = [_format_count(spend.reasoning_tokens)] * has_thoughts
-        calls = _format_count(spend.calls)
-        rows.append([role, model, calls, tokens_in, tokens_out, *thoughts, cost, uncounted])
-    thought = ["of them thoughts"] * has_thoughts
-    titles = ["role", "model", "calls", "tokens in", "tokens out", *thought, "cost"]
-    titles.append("tokens uncounted, at most")
-    return table("Spend of both models", titles, rows)
-
-
-def _build_answer_costs(view: RunView) -> list[Markup]:
-    """Return what an answer took under start prompt and winner, where that is known."""
-    named = {view.start_name: view.start, view.best_name: view.best}
-    if view.start is view.best:
-        del named[view.start_name]
-    rows: list[list[Markup | str]] = []
-    for name, candidate in named.items():
-        costs = [candidate.answers[split].costs for split in SPLITS] if candidate else []
-        metered = sum(each.metered for each in costs)
-        if candidate is None or not metered:
-            continue
-        tokens = (sum(each.prompt for each in costs), sum(each.completion for each in costs))
-        priced, pico_usd = sum(each.priced for each in costs), sum(each.pico_usd for each in costs)
-        usd = formats.UNKNOWN if not priced else format_money(1000 * pico_usd / priced / PICO)
-        seconds = view.history.seconds.get(candidate.id)
-        time = formats.UNKNOWN if seconds is None else f"{seconds:.2f} s"
-        rows.append([name, *(f"{number / metered:,.1f}" for number in tokens), usd, time])
-    if not rows:
-        return []
-    titles = ["an answer under", "tokens in", "tokens out", "cost of 1,000", "time"]
-    return [
-        element("h4", "What an answer takes"),
-        note(
-            "On average over the answers on all splits; comparisons, and score against cost, go by",
-            "the answers on one.",
-        ),
-        table("What an answer takes", titles, rows),
-    ]
-
-
-def _draw_spend(
-    name: str,
-    history: Sequence[SpendPoint],
-    measure: Callable[[SpendPoint], float | None],
-    write: Callable[[float | None], str],
-) -> Markup | None:
-    """Return the growth of one figure, None where it is unknown or never rose."""
-    known = [(point.seconds, value) for point in history if (value := measure(point)) is not None]
-    if len(known) < 2 or len(known) < len(history) or not known[-1][0] or not known[-1][1]:
-        return None
-    end, most = known[-1]
-    # Drawn on whole units: the curve is small, and a page of many runs is mailed.
-    points = dict.fromkeys(
-        f"{round(_SMALL_WIDTH * at / end, 1):g} {round(_SMALL_HEIGHT * (1 - value / most), 1):g}"
-        for at, value in known
-    )
-    path, duration = "L".join(points), _format_duration(end)
-    svg = element(
-        "svg",
-        element("path", d=f"M{path}V{_SMALL_HEIGHT}H0Z", class_="under"),
-        element("path", d=f"M{path}", class_="line", vector_effect="non-scaling-stroke"),
-        viewBox=f"0 0 {_SMALL_WIDTH} {_SMALL_HEIGHT}",
-        preserveAspectRatio="none",
-        width="100%",
-        height=_SMALL_HEIGHT,
-        role="img",
-        aria_label=f"{name} over time: {write(most)} after {duration}",
-    )
-    ends = element("span", element("span", "0"), element("span", duration), class_="ends")
-    caption = element("figcaption", name, " ", element("b", write(most)))
-    return element("figure", caption, svg, ends)
-
-
-def _format_count(number: float | None) -> str:
-    return formats.UNKNOWN if number is None else f"{number:,.0f}"
-
-
-def _format_duration(seconds: float) -> str:
-    """Return "12 s", "2 min 05 s" or "1 h 02 min"."""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minute:02d} min"
-    return f"{minute} min {second:02d} s" if minute else f"{second} s"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.stats.hierarchical import Estimate
-from opro_cli.render.html.charts import choose_ticks
+from opro_cli.render.html.charts import Tick, choose_ticks
 from opro_cli.render.html.markup import Markup, bdi, clip, element, join
 from opro_cli.render.html.view import place
 from opro_cli.reports.sweeps.report import format_estimate
@@ -38,17 +38,7 @@ def build_forest(rows: Sequence[GainRow]) -> Markup:
     def put(gain: float) -> str:
         return place(_EDGE + (1 - 2 * _EDGE) * (gain - low) / reach)
 
-    bottom = _em(_ROW * len(rows))
-    shapes: list[Markup] = []
-    ticks = choose_ticks(100 * low, 100 * (low + reach))
-    zero = next((at for at, (value, _) in enumerate(ticks) if not value), 0)
-    for at, (value, text) in enumerate(ticks):
-        x, shown = put(value / 100), f"+{text}" if value > 0 else text
-        kind = "grid" if value else "zero"
-        shapes.append(element("line", x1=x, x2=x, y1=0, y2=bottom, class_=kind))
-        every = "below" if (at - zero) % 2 == 0 else "below between"
-        shapes.append(element("text", shown, x=x, y=_em(_ROW * len(rows) + 1.3), class_=every))
-    shapes.append(element("line", x1=0, x2="100%", y1=bottom, y2=bottom, class_="base"))
+    shapes = _draw_ticks(choose_ticks(100 * low, 100 * (low + reach)), _ROW * len(rows), put)
     for at, row in enumerate(rows):
         shapes.append(_draw_row(row, _ROW * (at + 0.5), put))
     names = [
@@ -76,6 +66,20 @@ def build_forest(rows: Sequence[GainRow]) -> Markup:
     return element(
         "div", element("div", join(names)), element("div", drawing, axis), class_="forest"
     )
+
+
+def _draw_ticks(ticks: Sequence[Tick], height: float, put: Callable[[float], str]) -> list[Markup]:
+    """Return the lines of the axis and the numbers below it, in points gained."""
+    bottom, shapes = _em(height), list[Markup]()
+    zero = next((at for at, (value, _) in enumerate(ticks) if not value), 0)
+    for at, (value, text) in enumerate(ticks):
+        x, shown = put(value / 100), f"+{text}" if value > 0 else text
+        kind = "grid" if value else "zero"
+        shapes.append(element("line", x1=x, x2=x, y1=0, y2=bottom, class_=kind))
+        every = "below" if (at - zero) % 2 == 0 else "below between"
+        shapes.append(element("text", shown, x=x, y=_em(height + 1.3), class_=every))
+    shapes.append(element("line", x1=0, x2="100%", y1=bottom, y2=bottom, class_="base"))
+    return shapes
 
 
 def _em(size: float) -> str:

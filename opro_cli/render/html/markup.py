@@ -10,7 +10,7 @@ import html
 import unicodedata
 from collections.abc import Iterable
 
-from opro_cli.render.safe import BLANK_LETTERS, MAX_MARKS, escape
+from opro_cli.render.safe import BLANK_LETTERS, JOINERS, MAX_MARKS, escape, is_spelling
 
 _LINE_END = "⏎"
 _GLYPHS = {"\t": "⇥", "\r": "␍"}
@@ -86,11 +86,13 @@ def _fit(text: str, limit: int | None, line_end: str) -> tuple[str, int]:
             piece, marks = line_end, MAX_MARKS
         else:
             is_mark = character > "\u02ff" and unicodedata.category(character) in ("Mn", "Me")
-            marks = marks + 1 if is_mark else 0
-            piece = escape(character) if marks > MAX_MARKS else _show(character)
+            spelled = character in JOINERS and marks < MAX_MARKS and is_spelling(text, at)
+            marks = marks + is_mark if is_mark or spelled else 0
+            shown_as = character if spelled else _show(character)
+            piece = escape(character) if marks > MAX_MARKS else shown_as
         used += _ESCAPED.get(piece) or len(piece.encode())
         if limit is not None and used > limit:
-            return "".join(shown), len(text) - at
+            return "".join(shown).rstrip("".join(JOINERS)), len(text) - at
         shown.append(piece)
     return "".join(shown), 0
 

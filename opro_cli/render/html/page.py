@@ -15,7 +15,7 @@ from opro_cli.render.html import verdict
 from opro_cli.render.html.assets import read_asset, read_page, read_script, read_style
 from opro_cli.render.html.candidates import build_candidates, build_flips, build_unreadable
 from opro_cli.render.html.comparison import build_comparison
-from opro_cli.render.html.curves import build_curve, build_spend
+from opro_cli.render.html.curves import build_curve
 from opro_cli.render.html.front import build_front
 from opro_cli.render.html.frozen import build_frozen, escape_json, name_views
 from opro_cli.render.html.labels import build_confusion
@@ -24,6 +24,7 @@ from opro_cli.render.html.markup import Content, Markup, bdi, element, join, par
 from opro_cli.render.html.misses import build_misses
 from opro_cli.render.html.places import hide_all_places
 from opro_cli.render.html.problem import build_problem_section
+from opro_cli.render.html.spend import build_spend
 from opro_cli.render.html.view import RunView, build_view, section
 from opro_cli.reports.problem import list_found, read_problem
 from opro_cli.reports.recorded import History, RecordedRun

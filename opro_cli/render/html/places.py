@@ -8,8 +8,13 @@ from typing import Any
 
 _PATH = re.compile(
     r"""(?:(?<![\w.~/…-])|(?<=\w/))   # not within a word, an address or a relative path
-    (?:~/|/|[A-Za-z]:\\)            # from a home folder, the root or a drive on
-    (?:[^\s/\\:'"<>|]+[/\\])+      # folders
+    (?:
+        (?:~/|/)                    # from a home folder or the root on
+        (?:[^\s/\\:'"<>|]+[/\\])+  # folders
+    |
+        [A-Za-z]:[/\\]              # from a drive on
+        (?:[^\t\r\n/\\:'"<>|]+[/\\])+  # folders; one has first and last name of its user
+    )
     (?=[^\s/\\:'"<>|])             # and a name""",
     re.VERBOSE,
 )

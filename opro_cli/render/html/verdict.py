@@ -23,8 +23,8 @@ from opro_cli.render.html.view import (
     section,
     table,
 )
+from opro_cli.render.result_notes import format_noise, format_spared
 from opro_cli.render.safe import display_instruction, display_prompt, format_origin, is_same_prompt
-from opro_cli.render.summary import format_noise, format_spared
 from opro_cli.reports.formats import (
     are_shares,
     describe_disagreement,
@@ -147,8 +147,12 @@ def _build_figures(view: RunView) -> Markup | None:
     )
 
 
+def _format_mean(score: Score, scale: Scale) -> str:
+    return format_mean(score["mean"], scale, estimated=score.get("estimated", False))
+
+
 def _build_figure(name: str, score: Score, scale: Scale) -> Markup:
-    mean, basis = format_mean(score["mean"], scale), format_basis(score, scale)
+    mean, basis = _format_mean(score, scale), format_basis(score, scale)
     return element("p", element("span", name), element("b", mean), element("small", basis))
 
 
@@ -321,7 +325,7 @@ def _build_group(view: RunView, split: Split, prompts: Sequence[_Prompt]) -> Mar
 
 def _build_bar(split: Split, prompt: _Prompt, score: Score, scale: Scale) -> Markup:
     low, high = score["interval"]
-    mean, basis = format_mean(score["mean"], scale), format_basis(score, scale)
+    mean, basis = _format_mean(score, scale), format_basis(score, scale)
     name = bdi(prompt.name, 60)
     worth = element("span", element("b", mean), " ", basis, class_="worth")
     if not are_shares(scale):

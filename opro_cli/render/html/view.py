@@ -20,6 +20,8 @@ from opro_cli.reports.result import build_result, serialize_candidates
 def format_correct(score: Score) -> str:
     """Return how many answers were right, of how many: "33/40"."""
     correct = f"{score['correct']}/{score['n']}"
+    if not score["n"]:
+        return "not asked, estimated"
     return f"{correct}, then stopped" if score.get("estimated", False) else correct
 
 

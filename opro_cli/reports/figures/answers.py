@@ -12,7 +12,6 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import Split
 from opro_cli.errors import UsageError
-from opro_cli.reports.comparison import SelectedPrompt
 from opro_cli.reports.figures.values import (
     Role,
     Value,
@@ -24,6 +23,7 @@ from opro_cli.reports.figures.values import (
 )
 from opro_cli.reports.labels import MOST_IN_MATRIX, Confusion, build_confusion, find_labels
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.selected import SelectedPrompt
 from opro_cli.reports.verdict import is_evaluation
 
 
@@ -61,12 +61,12 @@ def build_confusion_figure(chosen: SelectedPrompt) -> ConfusionFigure:
     if chosen.candidate is None and is_evaluation(run.state):
         raise UsageError(
             f"{run.name} is an evaluation of given prompts: none is its best",
-            f"name one by number, such as {run.folder}@0.1",
+            f"name one by number, such as {run.argument}@0.1",
         )
     confusion = chosen.candidate and build_confusion(chosen.candidate, closed)
     if not confusion:
         raise UsageError(
-            f"{chosen.name} has no answers yet", f"`opro resume {run.name}` continues it"
+            f"{chosen.name} has no answers yet", f"`opro resume {run.argument}` continues it"
         )
     return ConfusionFigure(chosen.name, confusion)
 

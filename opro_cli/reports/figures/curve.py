@@ -103,13 +103,7 @@ def _build_run_curve(run: RecordedRun) -> RunCurve:
     # Under a budget that does not buy everything the best are known by estimates, too.
     ranked = whole | {each.id for each, score in scored if state.looks and score.estimated}
     if not ranked:
-        is_over = run.status == "finished"
-        raise UsageError(
-            f"no candidate of {run.name} has a train score",
-            f"`opro show {run.name}` says what there is"
-            if is_over
-            else f"`opro resume {run.name}` continues it",
-        )
+        raise _build_unscored_error(run)
     roles = find_roles(state)
     points = tuple(
         CurvePoint(
@@ -139,6 +133,13 @@ def _build_run_curve(run: RecordedRun) -> RunCurve:
         tuple((s, read_value(v, state.scale)) for s, v in zip(steps, so_far, strict=True)),
         tuple((step, fmean(values)) for step, values in sorted(means.items())),
     )
+
+
+def _build_unscored_error(run: RecordedRun) -> UsageError:
+    remedy = f"`opro resume {run.argument}` continues it"
+    if run.status == "finished":
+        remedy = f"`opro show {run.argument}` says what there is"
+    return UsageError(f"no candidate of {run.name} has a train score", remedy)
 
 
 def _pick_better(one: Score, other: Score) -> Score:

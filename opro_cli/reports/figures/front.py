@@ -16,7 +16,7 @@ from opro_cli.core.run.cheapest import (
 from opro_cli.core.run.deciding import Basis, get_basis, list_splits, measure_mean, measure_score
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import Scale
-from opro_cli.core.settings.settings import CostKind
+from opro_cli.core.settings.search import CostKind
 from opro_cli.core.task.example import Split
 from opro_cli.errors import UsageError
 from opro_cli.reports.figures.values import Role, Value, find_roles, read_value, require_search
@@ -81,14 +81,7 @@ def build_front(run: RecordedRun) -> Front:
         if (cost := costs[each.id]) is not None
     ]
     if not known:
-        unit = "price" if kind == "usd_per_1000" else "number of tokens"
-        why = f"the {unit} of its answers is unknown" if scored else "no prompt is scored"
-        raise UsageError(
-            f"{run.name} has no front of score and cost: {why}",
-            "give prices in the config, or use a model that counts tokens: `opro docs cheaper`"
-            if scored
-            else f"`opro resume {run.name}` continues one that is not finished",
-        )
+        raise _build_missing_error(run.argument, kind, is_scored=bool(scored))
     front = {point.candidate.id for point in find_front(known)}
     roles = find_roles(state)
     points = tuple(
@@ -105,6 +98,19 @@ def build_front(run: RecordedRun) -> Front:
     )
     unknown, cost_on = len(scored) - len(known), get_cost_split(state)
     return Front(run.name, basis, kind, state.scale, points, unknown, cost_on)
+
+
+def _build_missing_error(run: str, kind: CostKind, *, is_scored: bool) -> UsageError:
+    """Return why a run has no front; `is_scored`: its prompts have scores, so it lacks costs.
+
+    The run is named as a command takes it.
+    """
+    why, remedy = "no prompt is scored", f"`opro resume {run}` continues one that is not finished"
+    if is_scored:
+        unit = "price" if kind == "usd_per_1000" else "number of tokens"
+        why = f"the {unit} of its answers is unknown"
+        remedy = "give prices in the config, or use a model that counts tokens: `opro docs cheaper`"
+    return UsageError(f"{run} has no front of score and cost: {why}", remedy)
 
 
 def _is_ranked(state: RunState, candidate: Candidate, split: Split) -> bool:

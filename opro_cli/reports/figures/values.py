@@ -70,7 +70,7 @@ def require_search(run: RecordedRun, kind: str) -> None:
         raise UsageError(
             f"{run.name} is an evaluation of given prompts: without a search there is no {kind}",
             "name a run of `opro optimize`; two prompts are compared by "
-            f"`opro diff {run.folder}@0.1 {run.folder}@0.2`",
+            f"`opro diff {run.argument}@0.1 {run.argument}@0.2`",
         )
 
 

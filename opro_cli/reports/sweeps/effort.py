@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from opro_cli.core.run.progress import count_calls
-from opro_cli.reports.result import bound_unmetered, count_metered, list_models
+from opro_cli.reports.result import list_models
+from opro_cli.reports.spend import bound_unmetered, count_metered
 from opro_cli.reports.sweeps.measured import MeasuredCell
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from opro_cli.core.settings.settings import TaskSettings
+from opro_cli.core.settings.task import TaskSettings
 from opro_cli.core.sweep import Cell, Values
 from opro_cli.reports.recorded import RecordedRun
 
@@ -163,7 +163,7 @@ def _name_tasks(
         if cell.run is not None:
             recorded = cell.run.settings["task"]
             train = str(recorded.get("data", {}).get("train", recorded.get("problem", "")))
-            data.setdefault(task, train.rpartition("/")[2])
+            data.setdefault(task, train.replace("\\", "/").rpartition("/")[2])
     unique = list(dict.fromkeys(tasks))
     short = [
         _build_title(first[task]) if task in first else data.get(task) or "the base's task"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Any
 
-from opro_cli.core.run.candidates import REPEATED
+from opro_cli.core.run.proposals import REPEATED
 from opro_cli.core.task.problem import OPTIMUM, RecordedProblem, is_close
 from opro_cli.reports.formats import compute_gap
 from opro_cli.reports.problem import Found, list_found, read_problem

@@ -81,10 +81,15 @@ class _Task:
         self.vocabulary = spread.keys() - self.template
 
     def ask(self, key: QuestionKey, template: Collection[str]) -> Asked:
+        """Return the words of a question without those of the template, and its gold answer.
+
+        A question that hardly has words of its own keeps all of them.
+        """
         own = tuple(word for word in self._words[key] if word not in template)
         return own if len(own) >= LEAST_WORDS else tuple(self._words[key]), key.target
 
     def asks_as(self, other: _Task) -> bool:
+        """Return whether the larger task has half of the questions of the smaller one, or more."""
         fewer = min(len(self.vocabulary), len(other.vocabulary))
         if len(self.vocabulary & other.vocabulary) < max(1, _RELATED * fewer):
             return False

@@ -27,6 +27,7 @@ from opro_cli.core.run.spend import Cost
 from opro_cli.core.run.state import RunState
 from opro_cli.errors import BudgetReached, Interrupted, OproError, RunBusyError
 from opro_cli.ports import SharedLimits
+from opro_cli.processes import take_pipe
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.sweep.cells import Job, LentUse, find_run_at_hand, prepare_run
 from opro_cli.sweep.launch import channel
@@ -184,9 +185,8 @@ def work(job: Job, progress: ProgressReports, shared: SharedLimits) -> Ended | R
 
 def main() -> None:
     """Work on the job in the first line of stdin."""
-    pipe = os.dup(1)
-    os.dup2(2, 1)  # what a user's code prints, or a program that it runs, is no message
-    incoming = lines_of(0)
+    pipe = take_pipe(1)  # what a user's code prints, or a program that it runs, is no message
+    incoming = lines_of(take_pipe(0))
     outgoing = Outgoing(pipe)
     progress, limits = ProgressReports(outgoing.send), AskedLimits(outgoing.send)
     gone = threading.Event()
@@ -194,8 +194,7 @@ def main() -> None:
     def on_term(*_: object) -> None:
         """Die before the session, which has a handler of its own; after it, write the result."""
         if not progress.begun:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGTERM)
+            os._exit(channel.STOPPED)
 
     if (line := next(incoming, None)) is None:
         return  # the sweep has gone already
@@ -219,11 +218,19 @@ def _listen(incoming: Iterator[bytes], limits: AskedLimits, gone: threading.Even
         for line in incoming:
             message = channel.decode_to_cell(line)
             if isinstance(message, channel.Stop):
-                os.kill(os.getpid(), signal.SIGTERM)
+                _ask_to_end()
             else:
                 limits.receive(message)
     gone.set()
-    os.kill(os.getpid(), signal.SIGTERM)
+    _ask_to_end()
+
+
+def _ask_to_end() -> None:
+    """Have the main thread handle SIGTERM, from another thread."""
+    if hasattr(signal, "pthread_kill"):
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:  # on Windows that would end the process at once
+        signal.raise_signal(signal.SIGTERM)
 
 
 def lines_of(pipe: int) -> Iterator[bytes]:

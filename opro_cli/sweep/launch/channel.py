@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Annotated, Any, Protocol
@@ -20,6 +21,8 @@ from opro_cli.errors import BudgetReached, OproError
 from opro_cli.sweep.cells import Job
 from opro_cli.sweep.limits import Limits
 
+STOPPED = 128 + signal.SIGTERM
+"""Exit code of a cell's process that was asked to end before it did anything."""
 LONGEST_SHOWN = 60
 """Characters of an unreadable line that its error quotes."""
 

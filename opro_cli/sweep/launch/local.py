@@ -17,7 +17,7 @@ import msgspec
 from opro_cli.errors import OproError
 from opro_cli.processes import LONGEST_LINE, count_cores, get_pipes, read_tail, start_module
 from opro_cli.sweep.cells import Job
-from opro_cli.sweep.launch.channel import CellChannel, Ended, Refused, Report, refuse
+from opro_cli.sweep.launch.channel import STOPPED, CellChannel, Ended, Refused, Report, refuse
 from opro_cli.sweep.limits import Limits
 
 CHUNK = 65_536
@@ -34,7 +34,7 @@ class Exit:
 
     def as_message(self, stops: int) -> Ended | Refused:
         """Build the last message of a cell that sent none, after so many requests to stop."""
-        if stops and self.code == -signal.SIGTERM:  # so early that it did nothing yet
+        if stops and self.code in (-signal.SIGTERM, STOPPED):  # it did nothing yet
             return Ended("interrupted")
         how = (
             f"was killed (signal {-self.code})" if self.code < 0 else f"ended with code {self.code}"

@@ -208,7 +208,10 @@ async def _search_and_read(folder: Path, tree: Path, task: Task) -> Found:
     state = {f"OPRO_{name}_DIR": str(folder / name.lower()) for name in ("STATE", "CACHE")}
     environment = {**os.environ, **state, "PYTHONPATH": str(tree), "NO_COLOR": "1"}
     opro = (sys.executable, "-m", "opro_cli")
-    _, stderr, code = await _run((*opro, "optimize", "bench.yaml"), str(folder), environment)
+    # Under the start prompt of a small pretrained model hardly a reply can be read: opro asks what
+    # is wrong, and is told to search all the same, as the others do.
+    command: tuple[str, ...] = (*opro, "optimize", "bench.yaml", "--keep-going")
+    _, stderr, code = await _run(command, str(folder), environment)
     found = next(iter((folder / "runs").glob("*/result.json")), None)
     if found is None:
         raise SearchFailed(f"opro: exit code {code}: {stderr[-2000:]}")

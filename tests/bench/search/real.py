@@ -12,7 +12,7 @@ import random
 from functools import cache
 from pathlib import Path
 
-from opro_cli.core.settings.settings import ScorerSettings
+from opro_cli.core.settings.models import ScorerSettings
 from opro_cli.ports import ChatModel
 from tests.bench.search.pool import SIZE, Entry
 from tests.bench.search.tasks import HOLE, Chat, Row, Task

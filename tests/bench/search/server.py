@@ -68,6 +68,11 @@ class Replies:
         self._file.commit()
         self._saved = time.monotonic()
 
+    def close(self) -> None:
+        """Write what is not on disk yet, and close the file."""
+        self.save()
+        self._file.close()
+
 
 class Scorers:
     """The models that answer, one for each name, in front of what they have answered before."""
@@ -117,9 +122,9 @@ class Scorers:
 
     async def aclose(self) -> None:
         """Close the models and the file."""
-        self.save()
         for model in self._models.values():
             await model.aclose()
+        self._replies.close()
 
 
 @dataclass(slots=True)

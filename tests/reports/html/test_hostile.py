@@ -10,6 +10,7 @@ from opro_cli.core.run.state import RunState
 from opro_cli.render.html.markup import element, make_visible, paragraphs
 from opro_cli.render.html.page import render_report
 from opro_cli.render.html.rows import MOST_ROWS
+from opro_cli.render.safe import MAX_MARKS
 from tests.core.runs import answered, new_state, proposed
 from tests.hostile.cases import CASES, Hostile, named, together
 from tests.hostile.conftest import obeyed_in
@@ -57,6 +58,12 @@ def test_an_element_takes_any_text(case: Hostile) -> None:
     assert parsed(paragraphs(case.text)).text.replace("\n", "⏎") == make_visible(
         case.text.replace("\r\n", "\n")
     )
+
+
+def test_joiners_do_not_let_marks_pile_up() -> None:
+    shown = make_visible("क" + "\u0941\u200d" * 60 + "ष")
+    assert max(part.count("\u0941") for part in shown.split("\\u200d")) == MAX_MARKS
+    assert make_visible("می\u200cخواهم") == "می\u200cخواهم"
 
 
 def crowded(instruction: str, steps: int = 200, per_step: int = 8) -> RunState:

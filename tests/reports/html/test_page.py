@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Pruned, SessionEnded
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.settings.search import SearchSettings
 from opro_cli.core.task.example import SPLITS, Example, Split
 from opro_cli.render.html.assets import read_asset, read_script, read_style
 from opro_cli.render.html.curves import HEIGHT, choose_axis, choose_step_labels

@@ -31,6 +31,8 @@ def words(node: Node) -> str:
         ("/home/me/tickets.csv", "…/tickets.csv"),
         ("~/data/tickets.csv", "…/tickets.csv"),
         ("C:\\Users\\me\\tickets.csv", "…/tickets.csv"),
+        ("C:\\Users\\Max Muster\\runs\\a.csv", "…/a.csv"),
+        ("C:/Users/Max Muster/a.csv", "…/a.csv"),
         ("cannot open /srv/a b/c.csv: no such file", "cannot open …/a b/c.csv: no such file"),
         ("http://10.0.0.3:8000/v1", "http://…/v1"),
         ("gguf//models/me/tiny.gguf", "gguf/…/tiny.gguf"),

@@ -29,13 +29,43 @@ const MARKS = 4; // stacked on one letter before the rest is written out, as in 
 const GLYPHS = { "\t": "⇥", "\r": "␍" };
 const PLAIN = /^[\x20-\x7e\n]*$/;
 const ODD =
-  /[\p{C}\p{Zl}\p{Zp}\p{Zs}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]|[\p{Mn}\p{Me}]+/gu;
+  /[\p{C}\p{Zl}\p{Zp}\p{Zs}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]|[\p{Mn}\p{Me}][\p{Mn}\p{Me}\u200c\u200d]*/gu;
+// As in render/safe.py: letters of scripts that are spelled with joiners, and pictures.
+const SPELLED =
+  /^[\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff\u1800-\u18af\ufb50-\ufdff\ufe70-\ufefc]/;
+const PICTURE = /^[\ufe0e\ufe0f]|^(?![\0-\u2100])[\p{So}\p{Sk}]/u;
 
 function escapeCharacter(character) {
   const code = character.codePointAt(0);
   const digits = code.toString(16);
   if (code <= 0xff) return "\\x" + digits.padStart(2, "0");
   return code <= 0xffff ? "\\u" + digits.padStart(4, "0") : "\\U" + digits.padStart(8, "0");
+}
+
+/** Whether the joiner at `at` spells a word or joins two pictures; elsewhere it hides. */
+function isSpelling(source, at) {
+  const before = Array.from(source.slice(Math.max(0, at - 2), at)).pop() ?? "";
+  const after = Array.from(source.slice(at + 1, at + 3))[0] ?? "";
+  if (SPELLED.test(before) && SPELLED.test(after)) return !/\p{C}/u.test(before + after);
+  return source[at] === "\u200d" && PICTURE.test(before) && PICTURE.test(after);
+}
+
+/** Write out the marks on a letter that are too many, and joiners among them that hide. */
+function showMarks(source, found, at) {
+  let stacked = at === 0 ? MARKS : 0; // a mark at the start has no base to sit on
+  let shown = "";
+  for (const mark of found) {
+    const joins = mark === "\u200c" || mark === "\u200d";
+    if (joins && (stacked >= MARKS || !isSpelling(source, at))) {
+      shown += escapeCharacter(mark);
+      stacked = 0;
+    } else {
+      shown += stacked < MARKS ? mark : escapeCharacter(mark);
+      stacked += joins ? 0 : 1;
+    }
+    at += mark.length;
+  }
+  return shown;
 }
 
 /** Write out invisible characters: "\x1b", "\u202e". Line ends stay in a text of `lines`. */
@@ -45,11 +75,8 @@ function visible(text, lines = false) {
   return source.replace(ODD, (found, at) => {
     if (found === "\n") return lines ? "\n" : "⏎";
     if (/^\p{Zs}$/u.test(found)) return " ";
-    if (/^[\p{Mn}\p{Me}]/u.test(found) && found !== "\u034f") {
-      const marks = Array.from(found);
-      const kept = at === 0 ? 0 : MARKS; // a mark at the start has no base to sit on
-      return marks.slice(0, kept).join("") + marks.slice(kept).map(escapeCharacter).join("");
-    }
+    if (/^[\p{Mn}\p{Me}]/u.test(found) && found !== "\u034f") return showMarks(source, found, at);
+    if ((found === "\u200c" || found === "\u200d") && isSpelling(source, at)) return found;
     return GLYPHS[found] || escapeCharacter(found);
   });
 }
@@ -58,7 +85,8 @@ function visible(text, lines = false) {
 function brief(text, limit) {
   const letters = Array.from(String(text ?? "").slice(0, 2 * limit + 2));
   const more = letters.length > limit || String(text ?? "").length > 2 * limit + 2;
-  return visible(letters.slice(0, limit).join("")) + (more ? "…" : "");
+  const shown = letters.slice(0, limit).join("");
+  return more ? visible(shown.replace(/[\u200c\u200d]+$/, "")) + "…" : visible(shown);
 }
 
 /** Text of unknown origin, which cannot reverse what stands beside it. */
