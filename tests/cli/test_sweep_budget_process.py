@@ -212,4 +212,6 @@ async def test_a_full_disk_stops_a_sweep_cleanly(tmp_path: Path, server: LocalSe
     await at.server_is_quiet()
     assert paid(at) == len(server.requests)
     await worked_on(at)
-    assert len(server.requests) == 50
+    # Calls that had leave and were not sent cannot be given back on such a disk.
+    assert 50 - CONCURRENCY <= len(server.requests) <= 50
+    assert paid(at) == len(server.requests)
