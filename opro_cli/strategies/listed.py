@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,10 @@ from opro_cli.ports import Strategy
 
 @dataclass(frozen=True)
 class ListStrategy(Strategy):
-    """Tries the instructions of `search.candidates`, all in one step.
+    """Tries the instructions of `search.candidates`, some in each step.
+
+    Those of earlier steps are what a race compares with. Where looks race all of them from the
+    first question on, all are tried in one step.
 
     Attributes:
         candidates: The instructions.
@@ -21,11 +25,14 @@ class ListStrategy(Strategy):
     name = "list"
     candidates: tuple[str, ...] = ()
 
-    def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:  # noqa: ARG002
-        """Return all of them in the first step, and end the search in the second."""
-        if step > 1:
-            return End("all candidates were tried")
-        return [Draft(text) for text in self.candidates]
+    def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
+        """Return the next of them; end the search behind the last ones."""
+        search, everyone = view.search, len(self.candidates)
+        size = max(search.candidates_per_step, math.ceil(everyone / search.steps))
+        if view.state.looks:
+            size = everyone
+        tried = self.candidates[(step - 1) * size : step * size]
+        return [Draft(text) for text in tried] or End("all candidates were tried")
 
     def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:  # noqa: ARG002
         """Return nothing: no model is asked."""

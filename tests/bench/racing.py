@@ -1,10 +1,11 @@
-"""What racing saves, and what it costs: `python -m tests.bench.racing [RUNS] [--all]`, 1,000 runs.
+"""What racing saves, and what it costs: `python -m tests.bench.racing [RUNS] [--all | --list]`.
 
 Simulated searches, no model: one initial instruction, then 20 steps of 8 candidates race with the
 product's own code on N train questions. True accuracies are normal(.70, .06); a candidate is right
 on a question where a normal variable of the two falls below its accuracy; how hard a question is,
 is shared by all candidates (latent correlation .6). `--all` adds other settings, on 20, 50 and
-261 questions; `--seed=S` draws others.
+261 questions; `--list` races 20 and 60 candidates, few in a step, as `search.strategy: list`
+does; `--seed=S` draws others. 1,000 runs unless RUNS is given.
 
 saved: scorer calls of the 160 proposals that racing spares, and beside it what a plain test does
 (anytime-valid, on discordant pairs against the best so far, level 5 %, blocks of 10). dropped: the
@@ -19,6 +20,7 @@ ms: the time to prepare a step's race.
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 import time
@@ -33,6 +35,7 @@ import numpy.typing as npt
 
 from opro_cli.core.racing.race import BLOCK, Race
 from opro_cli.core.run.candidates import Answers, Outcome
+from opro_cli.core.settings.filled import LISTED_A_STEP
 from opro_cli.core.stats.intervals import wilson_interval
 from tests.bench.table import Row, at_least, at_most
 
@@ -44,9 +47,14 @@ SIZES, OTHER_SIZES = (50, 100, 261), (20, 50, 261)
 OTHER_SHARE = 5
 """The other settings get so many times fewer runs."""
 RIGHT, WRONG = Outcome("right", 1.0), Outcome("wrong", 0.0)
-STEP_OF = np.concatenate([[0], np.repeat(np.arange(1, STEPS + 1), PER_STEP)])
+Shape = tuple[int, int]
+SEARCHED: Shape = (STEPS, PER_STEP)
+"""Steps, and candidates in each."""
+LISTS: tuple[Shape, ...] = ((5, LISTED_A_STEP), (15, LISTED_A_STEP))
+LIST_SIZES = (50, 200)
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,7 @@ class Setting:
 
 
 MAIN = "normal(.70, .06)"
+WIDE = "normal(.5, .2)"
 SETTINGS = {
     MAIN: Setting(),
     "correlation 0": Setting(shared=0.0),
@@ -82,6 +91,7 @@ SETTINGS = {
     "rising .55 to .85": Setting(0.55, 0.03, rise=0.3),
     "rising .6 to .8": Setting(0.6, 0.02, rise=0.2),
     "two kinds": Setting(kinds=True),
+    WIDE: Setting(0.5, 0.2),
 }
 
 
@@ -91,13 +101,20 @@ class Task(NamedTuple):
     setting: str
     questions: int
     seed: int
+    steps: int = STEPS
+    per_step: int = PER_STEP
+
+    def step_of(self) -> Ints:
+        """The step of each candidate."""
+        return np.concatenate([[0], np.repeat(np.arange(1, self.steps + 1), self.per_step)])
 
 
-def accuracies(setting: Setting, chance: np.random.Generator) -> Floats:
+def accuracies(setting: Setting, task: Task, chance: np.random.Generator) -> Floats:
     """True accuracies, one a candidate."""
+    step_of = task.step_of()
     if setting.levels:
-        return chance.choice(setting.levels, len(STEP_OF), p=setting.shares)
-    means = setting.mean + setting.rise * STEP_OF / STEPS
+        return chance.choice(setting.levels, len(step_of), p=setting.shares)
+    means = setting.mean + setting.rise * step_of / task.steps
     return np.clip(chance.normal(means, setting.spread), 0.02, 0.995)
 
 
@@ -121,7 +138,7 @@ def simulate(task: Task) -> list[float]:
     setting = SETTINGS[task.setting]
     name = list(SETTINGS).index(task.setting)
     chance = np.random.default_rng([task.seed, task.questions, name])
-    true = accuracies(setting, chance)
+    true = accuracies(setting, task, chance)
     right = right_answers(setting, true, task.questions + DEV, chance)
     train, dev = right[:, : task.questions], right[:, task.questions :]
     n = task.questions
@@ -145,24 +162,24 @@ def simulate(task: Task) -> list[float]:
         float(np.mean(held)) if held else math.nan,
         float(np.mean(held_true)) if held else math.nan,
         float(np.mean(off)) if held else math.nan,
-        1000 * clock / STEPS,
+        1000 * clock / task.steps,
     ]
 
 
 def race(
     train: Bools, true: Floats, task: Task
-) -> tuple[npt.NDArray[np.int64], list[bool], list[bool], list[float], float]:
+) -> tuple[Ints, list[bool], list[bool], list[float], float]:
     """Questions asked of each candidate; of each stopped: held, true held, off; CPU seconds."""
     n = task.questions
     asked = np.full(len(train), n)
     earlier = [answered(train[0], range(n))]
     held, held_true, off, clock = [], [], [], 0.0
-    for step in range(1, STEPS + 1):
+    for step in range(1, task.steps + 1):
         began = time.process_time()
         against = Race.start(earlier, n, task.seed, step)
         clock += time.process_time() - began
         joined = []
-        for candidate in np.flatnonzero(step == STEP_OF):
+        for candidate in np.flatnonzero(step == task.step_of()):
             answers, done = Answers(), 0
             for boundary in against.boundaries:
                 for question in against.order[done:boundary]:
@@ -189,14 +206,14 @@ def answered(right: Bools, questions: range) -> Answers:
     return answers
 
 
-def plain_test(train: Bools, task: Task) -> npt.NDArray[np.int64]:
+def plain_test(train: Bools, task: Task) -> Ints:
     """Questions asked of each candidate by the plain test, in one shuffled order."""
     n = task.questions
     asked = np.full(len(train), n)
     order = np.random.default_rng([task.seed, 1]).permutation(n)
     best, best_score = 0, int(train[0].sum())
-    for step in range(1, STEPS + 1):
-        done_now = np.flatnonzero(step == STEP_OF)
+    for step in range(1, task.steps + 1):
+        done_now = np.flatnonzero(step == task.step_of())
         for candidate in done_now:
             for boundary in range(BLOCK, n, BLOCK):
                 mine, other = train[candidate, order[:boundary]], train[best, order[:boundary]]
@@ -225,9 +242,11 @@ def best_on_dev(scores: Floats, dev: Bools) -> int:
     return int(finalists[int(dev[finalists].sum(axis=1).argmax())])
 
 
-def report(setting: str, questions: int, runs: int, seed: int, pool: Pool) -> str:
+def report(
+    setting: str, questions: int, runs: int, seed: int, pool: Pool, shape: Shape = SEARCHED
+) -> str:
     """One line of the table."""
-    tasks = [Task(setting, questions, seed + run) for run in range(runs)]
+    tasks = [Task(setting, questions, seed + run, *shape) for run in range(runs)]
     figures = np.array(pool.map(simulate, tasks, chunksize=5), np.float64)
     mean = np.nanmean(figures, axis=0)
     near = 1.96 * figures.std(axis=0) / math.sqrt(runs)
@@ -263,6 +282,11 @@ def main(arguments: list[str]) -> None:
         "    all equals, each  choice           dev              covered (true)   off   ms"
     )
     with Pool(2) as pool:
+        if "--list" in arguments:
+            for shape, setting, questions in itertools.product(LISTS, (MAIN, WIDE), LIST_SIZES):
+                line = report(setting, questions, runs, seed, pool, shape)
+                print(f"{shape[0] * shape[1]} listed, {line}", flush=True)
+            return
         for questions in SIZES:
             print(report(MAIN, questions, runs, seed, pool), flush=True)
         if "--all" in arguments:

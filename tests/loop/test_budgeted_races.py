@@ -24,6 +24,7 @@ from opro_cli.loop.runner import Runner
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.reports.proposals import suggest_change
 from opro_cli.reports.verdict import judge
+from opro_cli.strategies.listed import ListStrategy
 from tests.loop import runs
 from tests.loop.runs import MemoryJournal, calls, new_runner, outcome
 from tests.loop.test_racing_runs import Racers, say
@@ -272,3 +273,15 @@ async def test_a_first_look_asks_as_many_of_each_label(monkeypatch: pytest.Monke
             order = order_questions(state, split)
             golds = [questions[split][question].target for question in order]
             assert all(set(golds[at : at + 2]) == {"0", "1"} for at in range(0, len(golds), 2))
+
+
+async def test_a_list_is_raced_in_one_step_by_looks() -> None:
+    texts = tuple(f"{one} and {other.lower()}." for one in runs.WORDS[:4] for other in "abcde")
+    options = {"policy": ListStrategy(texts), "strategy": "list", "candidates": texts}
+    runner = await raced(250, steps=5, candidates_per_step=4, **options)
+    state = runner.state
+    assert [c.instruction for c in state.of_step(1)] == [*texts]
+    assert not state.of_step(2)
+    assert all(c.answers["train"].by_question for c in state.candidates.values())
+    assert calls(runner).asked().total() <= 250
+    assert find_winner(state) is not None

@@ -15,6 +15,7 @@ from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice, Example, Split
 from opro_cli.errors import ModelError
 from opro_cli.loop.runner import Runner
+from opro_cli.strategies.listed import ListStrategy
 from opro_cli.testing.session import ScriptedModel
 from tests.loop import runs
 from tests.loop.runs import MemoryJournal, ShuffledModel, calls, digest, new_runner, outcome
@@ -307,3 +308,35 @@ async def test_a_refusal_that_is_not_about_n_ends_the_run(status: int, choices: 
     with pytest.raises(ModelError, match="no"):
         await asyncio.wait_for(runner.run(), 60)
     assert (asked.count(5), set(asked)) == (1, choices)
+
+
+LISTED = tuple(f"{one} and {other.lower()}." for one in runs.WORDS[:4] for other in runs.WORDS[:4])
+
+
+def listed(**options: Any) -> Runner:
+    # What the config fills in: few in a step, so that later ones have somebody to be raced against.
+    search = {"steps": 4, "candidates_per_step": 4, **options}
+    policy = ListStrategy(LISTED)
+    return racing(policy=policy, strategy="list", candidates=LISTED, **search)
+
+
+async def test_a_list_is_raced_and_its_winner_is_that_of_full_answers() -> None:
+    with_races, without = listed(), listed(racing=False)
+    assert [await with_races.run(), await without.run()] == ["finished"] * 2
+    for runner in (with_races, without):
+        tried = [c.instruction for c in runner.state.candidates.values() if c.step]
+        assert tried == [*LISTED]
+    saved = 1 - calls(with_races).asked().total() / calls(without).asked().total()
+    assert saved > 0.2
+    assert outcome(with_races)["best"]["instruction"] == outcome(without)["best"]["instruction"]
+
+
+async def test_a_list_that_began_in_one_step_goes_on_in_one() -> None:
+    whole = listed(steps=1, candidates_per_step=len(LISTED))
+    assert await whole.run() == "finished"
+    begun = events(whole)
+    cut = next(at for at, event in enumerate(begun) if isinstance(event, Proposed)) + 5
+    options = {"steps": 1, "candidates_per_step": len(LISTED), "past": begun[:cut]}
+    rest = listed(**options)
+    assert await rest.run() == "finished"
+    assert outcome(rest) == outcome(whole)

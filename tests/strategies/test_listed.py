@@ -22,17 +22,26 @@ def config(**search: Any) -> dict[str, Any]:
     return {"task": TASK, "scorer": {"model": "openai/x"}, "search": {"strategy": "list", **search}}
 
 
-def test_all_of_them_are_tried_in_one_step() -> None:
+def test_all_of_them_are_tried_some_in_each_step() -> None:
     texts = ("Count.", "Check.", "Count.", "Add.")
-    session = new_session(ListStrategy(texts))
+    session = new_session(ListStrategy(texts))  # of two in a step
     run_session(session)
     state = session.state
-    assert [c.instruction for c in state.of_step(1)] == ["Count.", "Check.", "Add."]
-    assert state.step == 1
+    steps = [[c.instruction for c in state.of_step(step)] for step in (1, 2)]
+    assert steps == [["Count.", "Check."], ["Add."]]
+    assert state.step == 2
     assert state.search_ended == "all candidates were tried"
     assert state.spend_of("optimizer").calls == 0
     # Dev decides as after any search.
     assert any(c.answers["dev"].by_question for c in state.candidates.values())
+
+
+def test_a_list_that_is_longer_than_its_steps_are_for_is_tried_whole() -> None:
+    texts = tuple(f"Add {n}." for n in range(8))
+    session = new_session(ListStrategy(texts))  # three steps of two
+    run_session(session)
+    tried = [c.instruction for step in (1, 2, 3) for c in session.state.of_step(step)]
+    assert tuple(tried) == texts
 
 
 def test_a_resume_tries_no_candidate_twice() -> None:
@@ -56,6 +65,33 @@ def test_it_needs_no_optimizer_and_takes_long_prompts() -> None:
     assert (settings.search.steps, settings.search.candidates_per_step) == (1, 2)
     assert settings.search.max_instruction_chars == 900
     assert wiring.build_strategy(settings) == ListStrategy(("x" * 900, "y"))
+
+
+@pytest.mark.parametrize(
+    ("search", "steps", "per_step"),
+    [
+        ({}, 6, 4),  # a race compares with the candidates of earlier steps
+        ({"racing": False}, 1, 22),
+        ({"rules": "paper"}, 1, 22),
+        ({"candidates_per_step": 8}, 3, 8),
+        ({"steps": 2}, 2, 11),
+        ({"steps": 1}, 1, 22),
+        ({"steps": 30}, 30, 1),
+        ({"steps": 0}, 0, 4),
+        ({"steps": 3, "candidates_per_step": 2}, 3, 2),  # raised by the strategy
+    ],
+)
+def test_its_steps_are_filled_in(search: dict[str, Any], steps: int, per_step: int) -> None:
+    texts = [f"Add {n}." for n in range(22)]
+    filled = read_plain(config(candidates=texts, **search)).search
+    assert (filled.steps, filled.candidates_per_step) == (steps, per_step)
+
+
+@pytest.mark.parametrize("key", ["steps", "candidates_per_step"])
+@pytest.mark.parametrize("value", ["many", -1, 2.5, True, [4]])
+def test_a_number_of_steps_that_is_none_is_refused(key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"search.{key}"):
+        read_plain(config(candidates=["a", "b"], **{key: value}))
 
 
 @pytest.mark.parametrize(

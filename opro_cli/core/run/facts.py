@@ -222,8 +222,9 @@ class RunFacts:
         """Count the calls of the whole search, as if every proposal were new and nobody stopped."""
         search, sizes = self.search, self.sizes
         starts = len(search.initial_instructions)
-        per_step = len(search.candidates or ()) or search.candidates_per_step
-        tried = search.steps * per_step + (self.drafts if search.steps else 0)
+        listed = len(search.candidates or ())
+        tried = max(search.steps * search.candidates_per_step, listed if search.steps else 0)
+        tried += self.drafts if search.steps else 0
         train = (starts + tried) * sizes["train"]
         dev = (starts + min(search.finalists, tried)) * sizes["dev"]
         test = (2 + len(self.baselines) + bool(search.noise_check)) * sizes["test"]

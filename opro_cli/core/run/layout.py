@@ -115,6 +115,8 @@ def lay_out(state: RunState) -> Layout:
     # Those of a probe join once, in the first step.
     whole = FIRST_SHARE * (racing - (starts + state.drafts) * least * question)
     steps = max(1, min(search.steps, round(whole / (proposals + joining * least * question))))
+    if search.candidates:
+        steps = 1  # all of them are raced together
     if not state.is_searching:
         steps = max(1, state.step)
     joining += 0 if state.step else state.drafts
