@@ -71,6 +71,8 @@ def _build_auto(settings: Settings) -> Strategy:
         "place": task.evaluator == "model" and task.prompt is None,
     }
     policies = {name: STRATEGIES[name](settings) for name, fit in fits.items() if fit}
+    if "place" in policies:
+        policies["place"] = PlaceStrategy(_knows_roles(settings))  # its turn is one step
     policies["evolve"] = EvolveStrategy(EvolveStrategy.words, describe_answer(task), asks=asks)
     return AutoStrategy(policies, policies["evolve"])
 
@@ -89,7 +91,7 @@ STRATEGIES: dict[str, Callable[[Settings], Strategy]] = {
     "list": lambda s: ListStrategy(s.search.candidates or ()),
     "prune": lambda _: PruneStrategy(),
     "demos": lambda s: DemosStrategy(_knows_roles(s), _find_room(s)),
-    "place": lambda s: PlaceStrategy(_knows_roles(s)),
+    "place": lambda s: PlaceStrategy(_knows_roles(s), s.search.candidates_per_step),
     "auto": _build_auto,
 }
 """Those that propose prompts."""

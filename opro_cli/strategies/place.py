@@ -43,11 +43,13 @@ class PlaceStrategy(Strategy):
 
     Attributes:
         roles: The scorer tells system messages and the turns of a chat from the rest.
+        at_once: Layouts of a step at most, so that those of later steps are raced; None for any.
     """
 
     name = "place"
     Options = PlaceOptions
     roles: bool = True
+    at_once: int | None = None
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:  # noqa: ARG002
         """Return the layouts to be tried next; end the search where there are none."""
@@ -58,7 +60,9 @@ class PlaceStrategy(Strategy):
             }
             new = [draft for own, draft in drafts.items() if own not in view.state.candidates]
             if new:
-                return new
+                # Looks race all of a step; a run keeps the steps that it began with.
+                raced = not view.state.looks and view.state.began_with(10)
+                return new[: self.at_once] if raced else new
         return End("every position and frame was tried")
 
     def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:  # noqa: ARG002

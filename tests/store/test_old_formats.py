@@ -17,7 +17,7 @@ from opro_cli.store.run_folder import read_run
 from tests.reports.runs import diff
 
 FOLDERS = Path(__file__).parents[1] / "run_folders"
-VERSIONS = sorted(FOLDERS.iterdir())
+VERSIONS = sorted(FOLDERS.iterdir(), key=lambda folder: int(folder.name.removeprefix("format-")))
 
 
 def test_runs_of_different_formats_differ_only_in_what_they_were_asked() -> None:

@@ -11,10 +11,10 @@ import pytest
 from opro_cli import wiring
 from opro_cli.app.given import read_plain
 from opro_cli.core.draws import create_rng
-from opro_cli.core.run.events import Event
+from opro_cli.core.run.events import Event, SessionStarted
 from opro_cli.core.run.selection import find_winner
 from opro_cli.core.run.state import RunState, replay
-from opro_cli.core.task.example import ChatRequest, Position
+from opro_cli.core.task.example import ChatRequest, Example, Position
 from opro_cli.core.task.prompt import Demo, Layout, Prompt, PromptFormat
 from opro_cli.errors import ConfigError
 from opro_cli.loop.runner import Runner
@@ -63,18 +63,22 @@ def layouts(run: Runner, text: str, step: int) -> list[Layout]:
     return [each.layout for each in contents if isinstance(each, Prompt) and each.text == text]
 
 
+OTHERS = [
+    Layout(qa_markers=False),
+    Layout("before_Q"),  # without markers it says what stands above
+    Layout("Q_end"),
+    Layout("Q_end", qa_markers=False),
+    Layout("system"),
+    Layout("system", qa_markers=False),
+]
+
+
 async def test_six_other_layouts_are_tried_and_then_the_search_ends() -> None:
     run = new_run()
     await finish(run)
-    assert layouts(run, "Add.", 1) == [
-        Layout(qa_markers=False),
-        Layout("before_Q"),  # without markers it says what stands above
-        Layout("Q_end"),
-        Layout("Q_end", qa_markers=False),
-        Layout("system"),
-        Layout("system", qa_markers=False),
-    ]
-    assert run.state.step == 1
+    assert layouts(run, "Add.", 1) == OTHERS[:3]
+    assert layouts(run, "Add.", 2) == OTHERS[3:]
+    assert run.state.step == 2
     assert run.state.search_ended == "every position and frame was tried"
     winner = find_winner(run.state)
     assert winner is not None
@@ -95,10 +99,11 @@ async def test_only_the_positions_of_the_options_are_tried() -> None:
 async def test_the_best_layouts_are_tried_with_the_other_start_prompts() -> None:
     run = new_run(start=["Add.", "Add?"])
     await finish(run)
-    assert {each.instruction for each in run.state.of_step(1)} == {"Add."}
-    second = [each for each in run.state.of_step(2) if each.instruction == "Add?"]
+    for step in (1, 2):
+        assert {each.instruction for each in run.state.of_step(step)} == {"Add."}
+    second = [each for each in run.state.of_step(3) if each.instruction == "Add?"]
     assert 1 <= len(second) <= 3
-    assert Layout("Q_end", qa_markers=False) in layouts(run, "Add?", 2)
+    assert Layout("Q_end", qa_markers=False) in layouts(run, "Add?", 3)
     start = run.state.of_step(0)[1]
     assert all(each.parents == (start.id,) for each in second)
 
@@ -160,9 +165,9 @@ def test_an_embedded_scorer_joins_its_messages() -> None:
         "search": {"strategy": "place"},
     }
     settings = read_plain(plain)
-    assert wiring.build_strategy(settings) == PlaceStrategy(roles=False)
+    assert wiring.build_strategy(settings) == PlaceStrategy(roles=False, at_once=3)
     assert settings.models.keys() == {"scorer"}
-    assert settings.search.steps == 4
+    assert settings.search.steps == 11
 
 
 @pytest.mark.parametrize(
@@ -183,3 +188,47 @@ def test_what_says_where_everything_stands_is_refused(task: Mapping[str, Any], f
     }
     with pytest.raises(ConfigError, match=fault):
         read_plain(plain)
+
+
+async def test_layouts_that_cannot_win_are_stopped_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = [Example(f"What is {n} plus {n}?", str(2 * n), f"t:{n}", n) for n in range(30)]
+    sizes = {**make_examples(), "train": train}
+    monkeypatch.setattr("tests.strategies.test_place.make_examples", lambda: sizes)
+
+    def say(request: ChatRequest) -> str:
+        """Right where the instruction stands as the config has it, and nearly nowhere else."""
+        text = request.messages[-1].content
+        number = int(text.partition("What is ")[2].partition(" ")[0])
+        right = text.startswith("Q: Add.") or number % 5 == 0
+        return f"The answer is {2 * number if right else -1}."
+
+    run = new_run(say=say)
+    await finish(run)
+    assert [*layouts(run, "Add.", 1), *layouts(run, "Add.", 2)] == OTHERS
+    asked = {each.id: len(each.answers["train"].by_question) for each in run.state.of_step(1)}
+    assert set(asked.values()) == {30}
+    stopped = [len(each.answers["train"].by_question) for each in run.state.of_step(2)]
+    assert max(stopped) < 30
+
+
+async def test_a_run_from_before_format_10_tries_a_stage_in_one_step() -> None:
+    started = SessionStarted(1.0, 1, "0.1.0", 9)
+    search = {"steps": 4, "candidates_per_step": 3}
+    run = new_run([started], **search)
+    await finish(run)
+    assert layouts(run, "Add.", 1) == OTHERS
+
+
+@pytest.mark.parametrize(
+    ("search", "steps", "per_step"),
+    [
+        ({}, 11, 3),
+        ({"start": ["Add.", "Add?", "Sum."]}, 13, 3),
+        ({"candidates_per_step": 8}, 5, 8),
+        ({"steps": 4}, 4, 8),
+        ({"steps": 4, "candidates_per_step": 5}, 4, 5),
+    ],
+)
+def test_its_steps_are_filled_in(search: dict[str, Any], steps: int, per_step: int) -> None:
+    filled = new_run(**search).settings.search
+    assert (filled.steps, filled.candidates_per_step) == (steps, per_step)

@@ -13,7 +13,8 @@ has parameters that a server refuses (`parameter_refused`), windows that seem to
 verdict (`test_used`), what a probe before the run spent (`probed`), and runs whose winner is chosen
 by train and dev together; 9 has races that need no full answer sheet (`looked`), what a proposal
 was made for (`note`), runs whose exemplars are balanced over labels whatever chooses them, and in
-which a prompt is not asked the train questions that it shows as worked examples.
+which a prompt is not asked the train questions that it shows as worked examples; 10 has positions
+that are tried in several steps, and races that do not go by a prompt that may not win.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from msgspec import Meta, Struct
 
 from opro_cli.core.task.example import Split
 
-FORMAT_VERSION = 9
+FORMAT_VERSION = 10
 
 Via = Literal["call", "cache", "choice", "local"]
 """Where a reply came from: a call of its own, the answer cache, as a further choice of the call

@@ -33,6 +33,10 @@ LISTED_A_STEP = 4
 In simulated races of 20 on 50 and 200 questions 20 to 60 % of the calls are saved (16 to 45 % with
 8 in a step), and the best is stopped in 2 % of them at most.
 """
+PLACES_A_STEP = 3
+"""Layouts in a step: with the start prompt as many as a race compares with at least."""
+MOST_LAYOUTS = 14
+"""Of a prompt with worked examples; others have half as many."""
 
 
 def get_section(config: Any, name: str) -> Mapping[str, Any]:
@@ -108,11 +112,22 @@ def fill_prune(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fill_place(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config with steps enough for the start prompts, the best found, and the end."""
+    """Return a config with steps enough for the start prompts, the best found, and the end.
+
+    The start prompt and three layouts are as many as a race compares with at least.
+    """
     search = get_section(config, "search")
     if search.get("strategy") != PLACE:
         return dict(config)
-    return dict(config) | {"search": {"steps": 4, **search}}
+    if "steps" in search:
+        return dict(config)
+    filled = {"candidates_per_step": PLACES_A_STEP, **search}
+    starts = search.get("initial_instructions")
+    others = len(starts) - 1 if isinstance(starts, list) and starts else 0
+    if _is_count(size := filled["candidates_per_step"]):
+        stages = (MOST_LAYOUTS, 3 * others, MOST_LAYOUTS)
+        filled["steps"] = sum(-(-tried // size) for tried in stages) + 1  # the last one ends it
+    return dict(config) | {"search": filled}
 
 
 def fill_problem(config: Mapping[str, Any]) -> dict[str, Any]:
