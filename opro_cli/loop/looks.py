@@ -18,7 +18,7 @@ from opro_cli.core.racing.standings import Eases, Sheet, learn_eases
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Looked, Span
 from opro_cli.core.run.layout import Layout, count_spent, lay_out
-from opro_cli.core.run.selection import select_finalists, spread_out
+from opro_cli.core.run.selection import may_lead, select_finalists, spread_out
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 
@@ -100,7 +100,8 @@ def decide_look(state: RunState) -> Look | None:
 
 def _decide_on_train(state: RunState, look: Looked, layout: Layout, table: _Table) -> Look | None:
     """Return the next look at train, or the one that begins another step; None if both are over."""
-    if state.step and (chosen := table.choose("train", list(state.candidates.values()))):
+    racing = [each for each in state.candidates.values() if may_lead(state, each)]
+    if state.step and (chosen := table.choose("train", racing)):
         return Look(state.step, asked=chosen)
     affords_step = not state.step or count_spent(state) + layout.own <= layout.dev
     if state.is_searching and state.step < layout.steps and affords_step:

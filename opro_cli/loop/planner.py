@@ -14,6 +14,7 @@ from opro_cli.core.run.selection import (
     find_baseline,
     find_winner,
     is_untried,
+    may_lead,
     select_compared,
     select_finalists,
     select_for_dev,
@@ -217,7 +218,8 @@ def _is_raced(state: RunState, candidate: Candidate) -> bool:
 def _get_race(state: RunState, step: int, cache: PlannerCache) -> Race:
     """Return the race of a step, against all that joined before it; it stays the same."""
     if cache.race is None or cache.race[0] != step:
-        earlier = [c.answers["train"] for c in state.candidates.values() if c.step < step]
+        known = [c for c in state.candidates.values() if c.step < step and may_lead(state, c)]
+        earlier = [candidate.answers["train"] for candidate in known]
         race = Race.start(earlier, state.sizes["train"], state.search.seed, step)
         cache.race = step, race
     return cache.race[1]

@@ -30,7 +30,9 @@ def describe_stopped(result: Data, stopped: Data) -> str:
     train = ((result["best"] or {}).get("scores") or {}).get("train") or {}
     if train.get("estimated"):  # not even the winner has all answers: nobody lost a race
         was = "was" if stopped["candidates"] == 1 else "were"
-        return f"{some} {was} asked some of the train questions only, {saved} not asked"
+        none = stopped.get("never_asked")  # a result of an older opro lacks it
+        never = f", {none:,} of them none" if none else ""
+        return f"{some} {was} asked some of the train questions only{never}; {saved} not asked"
     return f"racing: {some} stopped early, {saved} not asked"
 
 
@@ -113,10 +115,16 @@ def format_spared(spared: Data, best: Data) -> str:
 
 
 def list_warnings(result: Data) -> Iterator[str]:
-    """Yield exceeded limits, leaks, an idle optimizer, proposals that were not scored."""
+    """Yield exceeded limits, prompts not tried, leaks, an idle optimizer, proposals not scored."""
     for role, most in result["spend"].get("beyond_limits", {}).items():
         yield describe_excess(role, **most)
     yield from map(printable, list_request_notes(result))
+    if untried := result.get("untried"):  # a result of an older opro lacks it
+        was = "was" if untried == 1 else "were"
+        yield (
+            f"{pluralize(untried, 'prompt')} of search.candidates {was} not tried: the budget does "
+            "not buy first looks at more"
+        )
     leaks = (result["best"] or {}).get("leaks") or ()
     if leaks:
         quotes = "; ".join(f'"{printable(leak["quote"], 60)}"' for leak in leaks[:3])

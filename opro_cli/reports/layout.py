@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from opro_cli.core.run.layout import TEST_SHARE, count_for_verdict, count_test, lay_out
+from opro_cli.core.run.layout import TEST_SHARE, Layout, count_for_verdict, count_test, lay_out
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.search import DEMOS, PLACE
 from opro_cli.core.settings.settings import Settings
@@ -43,22 +43,25 @@ def _describe_search(state: RunState, most: int) -> str:
     begun = len(state.of_step(0)) * layout.first * state.calls_per_question
     if begun + layout.own > layout.search:
         least = round((begun + layout.own) * most / layout.search) + 1
-        return (
-            f"budget.calls {most:,} does not buy a single step of search.candidates_per_step "
-            f"{state.search.candidates_per_step}: give it {least:,} or more, or ask for fewer"
-        )
+        step = f"a single step of search.candidates_per_step {state.search.candidates_per_step}"
+        if layout.listed:
+            step = f"first looks at {pluralize(len(state.of_step(0)), 'start prompt')} and another"
+        fewer = "start with fewer" if layout.listed else "ask for fewer"
+        return f"budget.calls {most:,} does not buy {step}: give it {least:,} or more, or {fewer}"
     dev = round(layout.dev - layout.search)
     choice = f", and {dev:,} calls for the choice on dev" if dev else ""
     return (
         f"budget.calls {most:,} does not buy the whole search, of {state.count_everything():,} "
-        f"calls at most: it buys {_describe_steps(state, layout.steps)}, "
+        f"calls at most: it buys {_describe_steps(state, layout)}, "
         f"first looks at {layout.first:,} of {sizes['train']:,} train questions and longer ones at "
         f"the best candidates{choice}; the winner may be one that was not asked everything"
     )
 
 
-def _describe_steps(state: RunState, steps: int) -> str:
-    of = f"{steps:,} of {pluralize(state.search.steps, 'step')}"
+def _describe_steps(state: RunState, layout: Layout) -> str:
+    if layout.listed:
+        return f"{layout.listed:,} of {pluralize(len(state.search.candidates or ()), 'candidate')}"
+    of = f"{layout.steps:,} of {pluralize(state.search.steps, 'step')}"
     if state.search.strategy in (PLACE, DEMOS):
         return f"up to {of}, fewer where the strategy has nothing left to try"
     return f"about {of}, more where proposals repeat what was tried"

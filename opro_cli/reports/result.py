@@ -91,6 +91,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "candidates": len(state.candidates),
         "proposals": serialize_proposals(state, run.settings["optimizer"].get("max_tokens")),
         "stopped_early": _count_stopped_early(state),
+        **({"untried": untried_count} if (untried_count := count_untried(state)) else {}),
         "unanswerable": "exclude" if state.exclude_refused else "wrong",
         "models": list_models(run),
         "seed": state.search.seed,
@@ -256,12 +257,22 @@ def serialize_candidates(state: RunState) -> list[dict[str, Any]]:
 
 def _count_stopped_early(state: RunState) -> dict[str, int]:
     """Count the candidates that lost their race and the train questions this saved."""
-    left = [
-        state.count_missing(candidate, "train")
+    stopped = [
+        candidate
         for candidate in state.candidates.values()
         if candidate.answers["train"].estimate is not None
     ]
-    return {"candidates": len(left), "questions_not_asked": sum(left)}
+    return {
+        "candidates": len(stopped),
+        "questions_not_asked": sum(state.count_missing(each, "train") for each in stopped),
+        "never_asked": sum(not each.answers["train"].by_question for each in stopped),
+    }
+
+
+def count_untried(state: RunState) -> int:
+    """Count the prompts of a list that a budget did not buy a first look at."""
+    listed = len(state.search.candidates or ())
+    return max(0, listed - state.proposals.replies) if state.looks and state.step else 0
 
 
 def count_steps_done(state: RunState) -> int:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from opro_cli.core.draws import Random
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.selection import count_no_gain
+from opro_cli.core.run.selection import count_no_gain, may_lead
 from opro_cli.core.run.view import SearchView
 
 
 def list_known(view: SearchView) -> list[Candidate]:
     """Return the candidates to choose parents from: the scored ones, at first the start prompts."""
-    return view.candidates() or view.state.of_step(0)
+    known = [each for each in view.candidates() if may_lead(view.state, each)]
+    return known or view.state.of_step(0)
 
 
 def list_failing(view: SearchView) -> list[Candidate]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from opro_cli.core.run.events import FORMAT_VERSION, SessionStarted
 from opro_cli.core.run.layout import lay_out
 from opro_cli.core.task.example import Example, Split
 from opro_cli.reports.layout import describe_layout
@@ -73,3 +74,39 @@ def test_a_smaller_test_split_is_named_only_where_it_tells_something() -> None:
     few = describe(40, test=45)
     assert "buys no verdict on test" in few
     assert "task.data.split" not in few
+
+
+LISTED = tuple(f"Add {n}." for n in range(60))
+
+
+def lists(calls: int, **search: Any) -> str:
+    given = {"strategy": "list", "candidates": LISTED, "steps": 15, "candidates_per_step": 4}
+    return describe(calls, **{**given, "test": 0, **search})
+
+
+def test_a_budget_buys_a_list_as_many_first_looks_as_it_has_calls_for() -> None:
+    """Of 100 calls dev keeps 15; .65 of 85, less 3 for the start prompt, are 53: 17 looks at 3."""
+    assert "it buys 17 of 60 candidates, first looks at 3 of 30 train questions" in lists(100)
+    assert "it buys 60 of 60 candidates" in lists(500)
+    starts = tuple(f"Start {n}." for n in range(40))
+    said = lists(100, initial_instructions=starts)
+    assert "not buy first looks at 40 start prompts and another: give it 483 or more" in said
+    assert said.endswith("or start with fewer")
+
+
+def count(version: int = FORMAT_VERSION, **search: Any) -> int:
+    given: dict[str, Any] = {"per_step": 4, "train": 30, "dev": 0, "test": 0, **search}
+    state = new_state(**given)
+    state.apply(SessionStarted(0.0, 1, "1.0", version))
+    return state.count_everything()
+
+
+def test_a_list_and_places_ask_no_optimizer_and_a_list_has_as_many_as_it_has() -> None:
+    listed: dict[str, Any] = {"strategy": "list", "candidates": LISTED[:13], "steps": 4}
+    assert count(**listed) == (1 + 13) * 30
+    assert count(strategy="place", steps=3) == (1 + 12) * 30
+    assert count(steps=3) == (1 + 12) * 30 + 3 * 4 + 1
+    # A run that began with another count keeps it: it says whether a budget is raced by looks.
+    assert count(9, strategy="place", steps=3) == (1 + 12) * 30 + 3 * 4 + 1
+    listed = {"strategy": "list", "candidates": LISTED[:13], "steps": 1, "per_step": 13}
+    assert count(9, **listed) == (1 + 13) * 30 + 14

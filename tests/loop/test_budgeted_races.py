@@ -23,6 +23,7 @@ from opro_cli.loop.looks import order_questions
 from opro_cli.loop.runner import Runner
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.reports.proposals import suggest_change
+from opro_cli.reports.result import count_untried
 from opro_cli.reports.verdict import judge
 from opro_cli.strategies.listed import ListStrategy
 from tests.loop import runs
@@ -285,3 +286,25 @@ async def test_a_list_is_raced_in_one_step_by_looks() -> None:
     assert all(c.answers["train"].by_question for c in state.candidates.values())
     assert calls(runner).asked().total() <= 250
     assert find_winner(state) is not None
+
+
+async def test_of_a_list_that_a_budget_does_not_buy_the_first_ones_are_tried() -> None:
+    texts = tuple(f"{one} {number}." for one in runs.WORDS[:6] for number in range(10))
+    options = {"policy": ListStrategy(texts), "strategy": "list", "candidates": texts}
+    search = {"steps": 15, "candidates_per_step": 4, "baselines": (), "noise_check": False}
+    runner = await raced(100, **search, **options)
+    state = runner.state
+    tried = [c.instruction for c in state.of_step(1)]
+    assert tried == [*texts[: len(tried)]]
+    assert 10 < len(tried) < 30
+    assert all(c.answers["train"].by_question for c in state.candidates.values())
+    assert count_untried(state) == 60 - len(tried)
+    # A kill within the step, and another budget: the step keeps those that it began with.
+    begun = events(runner)
+    first = next(at for at, event in enumerate(begun) if isinstance(event, Proposed))
+    for cut in (first, first + 1, first + len(tried) + 3):
+        for most in (100, 400):
+            rest = budgeted(most, **search, **options, past=begun[:cut])
+            assert await rest.run() == "finished"
+            again = [c.instruction for c in rest.state.of_step(1)]
+            assert again == tried

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from opro_cli.core.racing.race import BLOCK
-from opro_cli.core.run.events import Answered, Event, Proposed, Pruned
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.events import Answered, Event, Proposed, Pruned, SessionStarted
 from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice, Example, Split
 from opro_cli.errors import ModelError
@@ -340,3 +341,58 @@ async def test_a_list_that_began_in_one_step_goes_on_in_one() -> None:
     rest = listed(**options)
     assert await rest.run() == "finished"
     assert outcome(rest) == outcome(whole)
+
+
+ROW = (
+    "A farmer has {0} brown hens in the yard and {0} white ones in the barn: what is {0} plus {0}?"
+)
+QUOTING = f"Quote. {ROW.format(7)} Then add."
+
+
+def leaks(how: str, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Runner:
+    """Four of which one may not win, as it quotes a row; then one that beats the others."""
+    plain = runs.examples()
+    rows = [Example(ROW.format(n), str(2 * n), f"t:{n}", n) for n in range(TRAIN)]
+    monkeypatch.setattr(runs, "examples", lambda: {**plain, "train": rows})
+    texts = ("Fair a.", "Fair b.", QUOTING, "Fair c.", "Good.")
+
+    def answer(request: ChatRequest) -> str:
+        text = request.messages[-1].content
+        gold = int(text.rpartition("hat is ")[2].split(" ")[0]) * 2
+        share = 97 if "Quote." in text else 62 if "Good." in text else 40
+        right = digest(text) % 100 < share
+        return f"The answer is {gold if right else gold + 1}."
+
+    return new_runner(
+        MemoryJournal(),
+        scorer=ScriptedModel(answer),
+        policy=ListStrategy(texts),
+        strategy="list",
+        candidates=texts,
+        steps=2,
+        candidates_per_step=4,
+        racing=True,
+        leaks=how,
+        **options,
+    )
+
+
+async def test_a_prompt_that_may_not_win_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = {}
+    for how in ("flag", "keep_out"):
+        runner = leaks(how, monkeypatch)
+        assert await runner.run() == "finished"
+        stopped[how] = [e.instruction for e in runner.state.of_step(2) if is_stopped(e)]
+    assert stopped == {"flag": ["Good."], "keep_out": []}
+
+
+async def test_a_run_from_before_format_10_races_against_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runner = leaks("keep_out", monkeypatch, past=[SessionStarted(1.0, 1, "0.1.0", 9)])
+    assert await runner.run() == "finished"
+    assert [is_stopped(each) for each in runner.state.of_step(2)] == [True]
+
+
+def is_stopped(candidate: Candidate) -> bool:
+    return candidate.answers["train"].estimate is not None

@@ -23,7 +23,7 @@ from opro_cli.core.run.pace import Paces
 from opro_cli.core.run.proposals import Proposals, ProposedText
 from opro_cli.core.run.spend import RoleSpend
 from opro_cli.core.scale import SHARE, Scale
-from opro_cli.core.settings.search import PRUNE, SearchSettings
+from opro_cli.core.settings.search import ASKING_NONE, PRUNE, SearchSettings
 from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.prompt import Content, Prompt, decode_content
 
@@ -223,12 +223,17 @@ class RunFacts:
         search, sizes = self.search, self.sizes
         starts = len(search.initial_instructions)
         listed = len(search.candidates or ())
-        tried = max(search.steps * search.candidates_per_step, listed if search.steps else 0)
-        tried += self.drafts if search.steps else 0
+        if self.began_with(10):
+            tried = listed or search.steps * search.candidates_per_step
+        else:
+            tried = search.steps * (listed or search.candidates_per_step)
+        tried = tried + self.drafts if search.steps else 0
         train = (starts + tried) * sizes["train"]
         dev = (starts + min(search.finalists, tried)) * sizes["dev"]
         test = (2 + len(self.baselines) + bool(search.noise_check)) * sizes["test"]
         proposals = search.steps * (search.candidates_per_step + search.ask_again) + 1
+        if search.strategy in ASKING_NONE and self.began_with(10):
+            proposals = 0
         return (train + dev + test) * self.calls_per_question + proposals
 
     @property

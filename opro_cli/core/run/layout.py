@@ -45,6 +45,7 @@ class Layout:
         search: Calls that may be spent when the choice of a winner begins on dev.
         dev: Calls that may be spent when it ends.
         test: Calls kept for test; 0 where the verdict is too dear.
+        listed: Of `search.candidates`, those that all get a first look.
     """
 
     steps: int
@@ -54,6 +55,7 @@ class Layout:
     search: float
     dev: float
     test: float
+    listed: int = 0
 
     def until(self, step: int) -> float:
         """Return the calls of the run that may be spent when the race of a step ends."""
@@ -114,9 +116,13 @@ def lay_out(state: RunState) -> Layout:
     least = min(SHORTEST + longer, LONGEST, sizes["train"])
     # Those of a probe join once, in the first step.
     whole = FIRST_SHARE * (racing - (starts + state.drafts) * least * question)
+    listed = 0
+    if search.candidates and state.began_with(10):  # those that it buys are raced together
+        listed = max(1, min(len(search.candidates), math.floor(whole / (least * question))))
+        joining = min(joining, float(listed))
     steps = max(1, min(search.steps, round(whole / (proposals + joining * least * question))))
-    if search.candidates:
-        steps = 1  # all of them are raced together
+    if listed:
+        steps = 1
     if not state.is_searching:
         steps = max(1, state.step)
     joining += 0 if state.step else state.drafts
@@ -125,7 +131,8 @@ def lay_out(state: RunState) -> Layout:
     whole_step = proposals + joining * first * question
     until = STEPS_SHARE * racing
     lost = sum(spend.uncounted.unanswered for spend in state.spend.values())
-    return Layout(steps, first, whole_step, until, racing, float(calls - lost), float(test))
+    end = float(calls - lost)
+    return Layout(steps, first, whole_step, until, racing, end, float(test), listed)
 
 
 def _expect_step(state: RunState) -> tuple[float, float]:

@@ -80,7 +80,8 @@ def rank(candidates: Iterable[Candidate], basis: Basis) -> list[Candidate]:
 
 def count_no_gain(state: RunState) -> int:
     """Return how many steps have passed since the best candidate on train joined."""
-    done = [each for each in state.candidates.values() if state.is_done(each)]
+    everyone = state.candidates.values()
+    done = [each for each in everyone if state.is_done(each) and may_lead(state, each)]
     return state.step - rank(done, "train")[0].step if done else 0
 
 
@@ -135,6 +136,14 @@ def may_win(state: RunState, candidate: Candidate) -> bool:
     """Return False for a proposal that quotes a train question under `leaks: keep_out`."""
     kept_out = state.search.leaks == "keep_out" and candidate.step > 0
     return not (kept_out and state.leaks_of(candidate.instruction))
+
+
+def may_lead(state: RunState, candidate: Candidate) -> bool:
+    """Return False for a prompt that nobody is compared with, since it may not win.
+
+    A run that began before journal format 10 compares with all.
+    """
+    return not state.began_with(10) or may_win(state, candidate)
 
 
 def list_rivals(state: RunState) -> tuple[Basis, list[Candidate]]:
