@@ -14,6 +14,7 @@ from opro_cli import wiring
 from opro_cli.app.optimize import describe_parts
 from opro_cli.app.probe_plan import (
     MOST_CALLS,
+    MOST_STARTS,
     ProbePlan,
     digest_asked,
     explain_too_small,
@@ -230,12 +231,14 @@ def probe_first(  # noqa: PLR0913 - all but three are keywords
         return {}
     spent = list(found.spent) if found else []
     outcome = found.headroom.outcome if found else None
+    drafts: tuple[str, ...] = ()
     if _writes_words(settings):
         plan = plan_run(settings, data, folders, runs_dir, ledger=ledger)
         own = found.folder.name if found and found.folder else plan.folder.name if plan else ""
-        drafts = _choose_drafts(runs_dir, own) if own in names else ()
-    else:
-        drafts = ()
+        found_at = {name: (runs_dir / FOLDER / name).stat().st_mtime for name in names}
+        for name in sorted(names, key=lambda name: (name != own, -found_at[name])):
+            if drafts := _choose_drafts(runs_dir / FOLDER / name, settings):
+                break
     return describe_probe(names, outcome, spent, drafts)
 
 
@@ -244,8 +247,21 @@ def _writes_words(settings: Settings) -> bool:
     return settings.search.strategy not in ASKING_NONE and settings.optimizer.model != UNUSED
 
 
-def _choose_drafts(runs_dir: Path, name: str) -> tuple[str, ...]:
-    """Return the best prompts of a probe; one that is gone, or damaged, has none."""
+def _choose_drafts(folder: Path, settings: Settings) -> tuple[str, ...]:
+    """Return the best prompts of a probe, of whatever name and size.
+
+    None of one that is gone or damaged, or whose words have come from another start, another
+    optimizer or other options than those of the search.
+    """
     with suppress(OproError):
-        return choose_drafts(read_run(runs_dir / FOLDER / name).state)
+        run = read_run(folder, own=True)
+        probed = wiring.parse_settings(run.settings)
+        if probed is not None and _find_origin(probed) == _find_origin(settings):
+            return choose_drafts(run.state)
     return ()
+
+
+def _find_origin(settings: Settings) -> tuple[Any, ...]:
+    """Return what the words of a probe come from."""
+    search = settings.search
+    return settings.optimizer, search.initial_instructions[:MOST_STARTS], search.options

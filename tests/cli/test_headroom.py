@@ -226,6 +226,16 @@ def test_the_search_tries_the_best_prompts_of_its_probe_first(
     assert said.code == opro("resume", run.name).code == 0
 
 
+@pytest.mark.parametrize("way", [("--name", "x"), ("--budget", "calls=3000"), ("--steps", "1")])
+def test_a_search_of_another_name_or_budget_tries_the_prompts_of_the_probe_too(
+    opro: Opro, probes: Path, way: tuple[str, str]
+) -> None:
+    opro("check", "c.yaml", "--headroom")
+    assert opro("optimize", "c.yaml", *way).code == 0
+    (run,) = probes.parent.glob("*-*/run.json")
+    assert 1 <= len(json.loads(run.read_text())["headroom"]["drafts"]) <= 4
+
+
 @pytest.mark.parametrize("other", ["search.strategy=place", "optimizer.max_tokens=99"])
 def test_a_search_without_words_or_of_another_probe_takes_no_prompts(
     opro: Opro, probes: Path, model: ShuffledModel, other: str
