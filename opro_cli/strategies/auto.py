@@ -95,10 +95,7 @@ class AutoStrategy(Strategy):
         return sorted(records, key=lambda name: -rates[name] if records[name].steps else -math.inf)
 
     def _read_records(self, view: SearchView) -> dict[str, Record]:
-        """Return what came of each policy, read off its candidates.
-
-        A step without a text that could be read is one of those that ask a model.
-        """
+        """Return what came of each policy; a step without a text is one of those that ask."""
         records = {name: Record() for name in self.policies}
         state = view.state
         best = max((_measure(view, each) for each in state.of_step(0)), default=0.0)
@@ -109,9 +106,12 @@ class AutoStrategy(Strategy):
         for step in range(1, state.step + 1):
             name = policy_of.get(step, "")
             if name not in records:
-                for each in asking:
+                untried = [each for each in asking if not records[each].steps]
+                # First turns have an order; of a later step nobody knows whose it was.
+                mute = untried[:1] if untried and state.began_with(10) else asking
+                for each in mute:
                     records[each].steps += 1
-                    records[each].cost += state.sizes["train"] / max(1, len(asking))
+                    records[each].cost += state.sizes["train"] / len(mute)
                 continue
             made = state.of_step(step)
             top = max((_measure(view, each) for each in made), default=0.0)
@@ -123,7 +123,6 @@ class AutoStrategy(Strategy):
 
 
 UNASKING = ("place", "demos")
-"""Policies that ask no model."""
 
 
 def describe_choice(record: Record) -> str:

@@ -105,10 +105,17 @@ def test_gains_are_those_over_the_best_before_and_cost_answers() -> None:
     assert records["evolve"] == Record()
 
 
-def test_a_step_without_a_text_is_one_of_those_that_ask() -> None:
-    records = auto()._read_records(view_behind(("place", 0.5), ("", 0.0)))
-    assert records["evolve"] == records["reflect"] == Record(1, 0.0, ROWS / 2)
-    assert records["demos"] == Record()
+def test_a_step_without_a_text_is_the_first_turn_of_one_that_asks_or_one_of_theirs() -> None:
+    mute = [("place", 0.5)] + 3 * [("", 0.0)]
+    records = auto()._read_records(view_behind(*mute[:2]))
+    assert records["reflect"] == Record(1, 0.0, ROWS)
+    assert records["evolve"] == records["demos"] == Record()
+    records = auto()._read_records(view_behind(*mute))
+    assert records["evolve"] == records["reflect"] == Record(2, 0.0, 1.5 * ROWS)
+
+
+def test_a_step_without_a_text_does_not_take_the_first_turn_of_another() -> None:
+    assert draw(view_behind(("place", 0.5), ("demos", 0.5), ("", 0.0))) == "evolve"
 
 
 def test_the_policy_that_gains_most_for_its_calls_is_drawn_most_often() -> None:
