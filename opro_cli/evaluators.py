@@ -183,12 +183,9 @@ def choose_form(candidate: Content, form: PromptFormat) -> PromptFormat:
         return form
     if candidate.chat:
         return replace(form, chat=parse_chat(candidate.chat))
-    own = candidate.layout
     if form.chat is None:
-        form = form if own.position is None else replace(form, position=own.position)
-        form = form if own.qa_markers is None else replace(form, qa_markers=own.qa_markers)
-        return replace(form, demo_turns=bool(own.demo_turns))
-    if own != Layout():
+        return form.place(candidate.layout)
+    if candidate.layout != Layout():
         raise RunError(
             "a candidate has a layout of its own, and task.prompt says where everything stands",
             "start a new run without task.prompt, or with another search.strategy",

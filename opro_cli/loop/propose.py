@@ -19,7 +19,7 @@ from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.task.example import CUT, ChatReply, ChatRequest, Choice, Message
-from opro_cli.core.task.prompt import Content, as_content, encode_form
+from opro_cli.core.task.prompt import Content, Prompt, encode_form
 from opro_cli.errors import PINNED, EmptyReplyError, ModelError, OproError, RunError
 from opro_cli.ports import Strategy
 
@@ -281,7 +281,10 @@ class Proposing:
     def _describe_candidates(self, read: Sequence[Content | str]) -> dict[str, Any]:
         """Return candidates as fields of an event, without keys: they are sent to the scorer."""
         with self._blame("reject"):
-            contents = [as_content(candidate) for candidate in read]
+            layout = self.view.start_layout
+            contents = [
+                Prompt(each, layout=layout) if isinstance(each, str) else each for each in read
+            ]
             forms = tuple(map(encode_form, contents))
             rejected = tuple(self.strategy.reject(content, self.view) for content in contents)
         return {

@@ -85,7 +85,7 @@ class WordedStrategy(Strategy):
             "must_stay": lambda: describe_musts(view, self.answer),
             "aim": lambda: aim,
             "length": lambda: str(find_limit(view)),
-            "tag": lambda: choose_words(view.format).tag,
+            "tag": lambda: choose_words(view.start_format).tag,
         }
         return {name: make() for name, make in makers.items() if name in used}
 
@@ -148,7 +148,7 @@ def _describe_trajectory(view: SearchView) -> str:
 
 
 def _describe_exemplars(view: SearchView) -> str:
-    return "".join(gpt_exemplar(example, view.format) for example in view.exemplars()).strip()
+    return "".join(gpt_exemplar(example, view.start_format) for example in view.exemplars()).strip()
 
 
 def find_limit(view: SearchView) -> int:
@@ -172,7 +172,7 @@ def describe_musts(view: SearchView, answer: str) -> str:
         lines.append(f"the only right answers are {', '.join(labels)}, in this spelling")
     elif answer:
         lines.append(f"the answer that is read from a reply is {answer}")
-    if view.format.starts_answer:
+    if view.start_format.starts_answer:
         lines.append("the text is the beginning of the model's own answer, and no order to it")
     return "\n".join(f"- {line}" for line in lines)
 

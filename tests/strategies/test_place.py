@@ -15,7 +15,7 @@ from opro_cli.core.run.events import Event, SessionStarted
 from opro_cli.core.run.selection import find_winner
 from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.task.example import ChatRequest, Example, Position
-from opro_cli.core.task.prompt import Demo, Layout, Prompt, PromptFormat
+from opro_cli.core.task.prompt import Demo, Layout, Prompt, PromptFormat, encode_form
 from opro_cli.errors import ConfigError
 from opro_cli.loop.runner import Runner
 from opro_cli.strategies.place import ELSEWHERE, PlaceStrategy, list_layouts
@@ -232,3 +232,35 @@ async def test_a_run_from_before_format_10_tries_a_stage_in_one_step() -> None:
 def test_its_steps_are_filled_in(search: dict[str, Any], steps: int, per_step: int) -> None:
     filled = new_run(**search).settings.search
     assert (filled.steps, filled.candidates_per_step) == (steps, per_step)
+
+
+PLACED = Layout("Q_end", qa_markers=False)
+
+
+async def start_placed(past: Sequence[Event] = (), *forms: str) -> Runner:
+    """A list of words, from start prompts with a place of their own as RUN@best has one."""
+    forms = forms or (encode_form(Prompt("", layout=PLACED)),)
+    starts = ["Sum.", "Total."][: len(forms)]
+    listed = {"strategy": "list", "candidates": ["Add."], "start": starts}
+    run = new_run(past, initial_forms=list(forms), **listed)
+    await finish(run)
+    return run
+
+
+async def test_words_alone_stand_where_all_start_prompts_do() -> None:
+    run = await start_placed()
+    assert [each.content for each in run.state.of_step(1)] == [Prompt("Add.", layout=PLACED)]
+    winner = find_winner(run.state)
+    assert winner is not None
+    assert winner.content == Prompt("Add.", layout=PLACED)  # right at the end alone
+    view = run._proposing.view
+    assert view.material().format == replace(FORM, position="Q_end", qa_markers=False)
+
+
+async def test_words_alone_stand_where_the_config_has_them_in_other_runs() -> None:
+    for run in (
+        await start_placed((), encode_form(Prompt("", layout=PLACED)), ""),
+        await start_placed([SessionStarted(1.0, 1, "0.1.0", 9)]),
+    ):
+        assert [each.content for each in run.state.of_step(1)] == [Prompt("Add.")]
+        assert run._proposing.view.material().format == FORM

@@ -19,7 +19,14 @@ from opro_cli.core.run.selection import select_trajectory
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.search import SearchSettings
 from opro_cli.core.task.example import Example, Message, Split
-from opro_cli.core.task.prompt import Content, MetaPromptMaterial, PromptFormat, TrajectoryEntry
+from opro_cli.core.task.prompt import (
+    Content,
+    Layout,
+    MetaPromptMaterial,
+    Prompt,
+    PromptFormat,
+    TrajectoryEntry,
+)
 
 MOST_HALVINGS = 4
 """Times that a request which is too long is made shorter."""
@@ -103,7 +110,7 @@ class SearchView:
     Attributes:
         state: The run.
         train: The training examples.
-        format: The position of an instruction in a scorer prompt.
+        format: The position of an instruction in a scorer prompt, by the config.
         description: The subject of the questions, "" if it is not given.
         options: `search.options`, as the strategy declares them.
         labels: The gold answer of each training example, where these are a few labels; else ().
@@ -138,6 +145,23 @@ class SearchView:
     def step(self) -> int:
         """The step that begins, counted from 1."""
         return self.state.step + 1
+
+    @property
+    def start_layout(self) -> Layout:
+        """The place that all start prompts have; proposals that are words alone have it too.
+
+        In runs that began before journal format 10 they have that of the config.
+        """
+        contents = [each.content for each in self.state.of_step(0)]
+        layouts = {each.layout if isinstance(each, Prompt) else Layout() for each in contents}
+        if len(layouts) > 1 or not self.state.began_with(10):
+            return Layout()
+        return replace(layouts.pop(), demo_turns=None) if layouts else Layout()
+
+    @property
+    def start_format(self) -> PromptFormat:
+        """The position of the words of a proposal in a scorer prompt."""
+        return self.format if self.format.chat else self.format.place(self.start_layout)
 
     def candidates(self) -> list[Candidate]:
         """Return the candidates whose train questions are done, in the order they joined."""
@@ -218,7 +242,7 @@ class SearchView:
         return MetaPromptMaterial(
             trajectory=self.entries(),
             exemplars=self.exemplars(),
-            format=self.format,
+            format=self.start_format,
             score_buckets=self.search.score_buckets,
             description=self.description,
             kept=self.search.initial_instructions if self.search.keep_placeholders else (),

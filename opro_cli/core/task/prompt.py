@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from opro_cli.core.stats.intervals import Interval
@@ -156,6 +156,15 @@ class PromptFormat:
     def starts_answer(self) -> bool:
         """The instruction begins the answer instead of telling what to do."""
         return self.chat.starts_answer if self.chat else self.position == "A_begin"
+
+    def place(self, layout: Layout) -> PromptFormat:
+        """Return the format with what a layout says in place of its own; not of a user's chat."""
+        return replace(
+            self,
+            position=self.position if layout.position is None else layout.position,
+            qa_markers=self.qa_markers if layout.qa_markers is None else layout.qa_markers,
+            demo_turns=bool(layout.demo_turns),
+        )
 
 
 @dataclass(frozen=True, slots=True)
