@@ -26,7 +26,7 @@ from opro_cli.core.run.spend import Cost, RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.models import ASSUMED_REPLY, PriceSettings
 from opro_cli.core.settings.settings import BudgetSettings
-from opro_cli.core.task.example import MOST_USD, ChatReply, ChatRequest
+from opro_cli.core.task.example import MOST_USD, ChatReply, ChatRequest, Took
 from opro_cli.core.text import count_bytes
 from opro_cli.errors import BudgetReached, ModelError
 from opro_cli.reports.request_words import name_role
@@ -203,6 +203,17 @@ class Ledger:
             return replace(reply, usd=None)
         cost = price_in_pico_usd(price, reply.prompt_tokens or 0, reply.completion_tokens or 0)
         return replace(reply, usd=cost / 1e12)
+
+    def price_known(self, role: Role, took: Took) -> Took:
+        """Price what a known answer took, as `price` does: the cache may have another run's."""
+        price = self._own_prices.get(role)
+        if price is None and took.usd is None:
+            price = self._prices[role]
+        if price is None:
+            return took
+        if took.prompt is None or took.completion is None:
+            return took._replace(usd=None)
+        return took._replace(usd=price_in_pico_usd(price, took.prompt, took.completion) / 1e12)
 
     def record_usage(self, reservation: Reservation, reply: ChatReply) -> None:
         """Record an answer without token counts, or one that exceeded its bound."""
