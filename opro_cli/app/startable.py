@@ -288,7 +288,21 @@ def _require_cost(settings: Settings, *, learns: bool) -> None:
 
 
 def note_learnt_prices(settings: Settings) -> tuple[str, ...]:
-    """Return a note for each model whose price a ceiling in dollars learns from its answers."""
+    """Return a note for each price that only answers can tell, and that something needs."""
+    return (*_note_capped_prices(settings), *_note_weighed_price(settings))
+
+
+def _note_weighed_price(settings: Settings) -> tuple[str, ...]:
+    objectives, scorer = settings.search.objectives, settings.scorer
+    if objectives is None or objectives.cost != "usd_per_1000" or find_price(scorer) is not None:
+        return ()
+    return (
+        f"search.objectives.cost usd_per_1000: the price of scorer {scorer.model} is not known and "
+        "is read from what its answers say they cost; a run whose first answer does not say stops",
+    )
+
+
+def _note_capped_prices(settings: Settings) -> tuple[str, ...]:
     return tuple(
         f"budget.usd: the price of {role} {settings.models[role].model} is not known and is learnt "
         "from what its first answer says it cost; until then it gets one call at a time, and a run "

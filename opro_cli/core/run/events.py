@@ -15,7 +15,8 @@ by train and dev together; 9 has races that need no full answer sheet (`looked`)
 was made for (`note`), runs whose exemplars are balanced over labels whatever chooses them, and in
 which a prompt is not asked the train questions that it shows as worked examples; 10 has positions
 that are tried in several steps, races that do not go by a prompt that may not win, and what
-answers from the cache took when they were asked (`took`), by which its runs compare costs.
+answers from the cache took when they were asked (`took`), by which its runs compare costs; they
+stop where costs in dollars are to be compared and no answer says what it cost.
 """
 
 from __future__ import annotations
