@@ -87,4 +87,4 @@ def list_unknown(objectives: Data) -> Iterator[str]:
     yield f"the cost of {answers} is unknown, since {why}"
     if missing["unweighed"]:
         what = pluralize(missing["unweighed"], "finalist")
-        yield f"search.prefer: for that {what} could not be chosen for its cost"
+        yield f"search.prefer: {what} passed over for that"

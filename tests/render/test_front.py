@@ -74,7 +74,7 @@ def test_a_preference_that_cannot_be_followed_says_why(text: str) -> None:
     assert "the cost of 100 of 100 answers on dev is unknown, since an older opro has put" in told
     assert "(`--no-cache` asks anew)" in told
     missed = "2 finalists" if text == "good" else "1 finalist"  # all, or that one
-    assert f"search.prefer: for that {missed} could not be chosen for its cost" in told
+    assert f"search.prefer: {missed} passed over for that" in told
     assert "--no-cache" in page_of(state)
 
 
