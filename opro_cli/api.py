@@ -231,7 +231,14 @@ def optimize(
     sections = {"search": search, "budget": budget, "name": name}
     where = Path(ledger).absolute() if ledger else None
     run, supplied = _start(
-        given, config, sections, strategy, evaluator, runs_dir=Path(runs_dir), ledger=where
+        given,
+        config,
+        sections,
+        strategy,
+        evaluator,
+        runs_dir=Path(runs_dir),
+        ledger=where,
+        cached=cached,
     )
     how = {"show": show, "preflight": preflight, "keep_going": keep_going, "cached": cached}
     return _work(run.folder, run.settings, supplied, ledger=where, is_new=True, **how)
@@ -246,6 +253,7 @@ def _start(
     *,
     runs_dir: Path,
     ledger: Path | None,
+    cached: bool,
 ) -> tuple[NewRun, wiring.Supplied]:
     """Make the folder of a new run; also return the objects that it is begun with."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -262,7 +270,9 @@ def _start(
     origin = Origin(source, start_runs=start_runs)
     uses = UsedTogether(str(ledger or ""))
     judge = supplied.evaluator
-    run = start_with(settings, runs_dir, origin, data=data, evaluator=judge, uses=uses)
+    run = start_with(
+        settings, runs_dir, origin, cached=cached, data=data, evaluator=judge, uses=uses
+    )
     return run, supplied
 
 

@@ -65,7 +65,7 @@ class AnswerCache(Protocol):
         """Return the key that equal requests share; at temperature 0 it leaves out the seed."""
 
     def get(self, key: bytes) -> ChatReply | None:
-        """Return the answer to an equal request, of no tokens and no price; None for none.
+        """Return the answer to an equal request, at no cost (`ChatReply.set_free`); None for none.
 
         An answer that was put is found at once.
         """

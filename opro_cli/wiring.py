@@ -312,7 +312,8 @@ def assemble(
     """
     strategy = supplied.strategy or build_strategy(settings, folders)
     served = supplied.models
-    if {role for role, each in settings.models.items() if is_gguf(each.model)} - served.keys():
+    asked = settings.asked_models
+    if {role for role, each in asked.items() if is_gguf(each.model)} - served.keys():
         from opro_cli.models.gguf_model import build_gguf_models  # as in `build_model`
 
         start = value_start(settings, examples, folders)
@@ -374,7 +375,7 @@ def build_models(
     """
     built: dict[Role, tuple[ChatModel, ...]] = {}
     workers = None
-    for role, model in settings.models.items():
+    for role, model in settings.asked_models.items():
         if supplied and role in supplied:
             built[role] = (supplied[role],)
         elif is_embedded(model.model):

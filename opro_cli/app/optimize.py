@@ -164,6 +164,7 @@ def start_with(  # noqa: PLR0913 - all but three are keywords with a default
         "weights": hash_weights_of(settings),
         **parts,
         "test_use": name_use(uses),
+        **name_caching(cached),
         **(first(settings, data, folders) if first else {}),
     }
     prepare_runs_dir(runs_dir)
@@ -173,6 +174,14 @@ def start_with(  # noqa: PLR0913 - all but three are keywords with a default
 def name_use(uses: UsedTogether) -> dict[str, Any]:
     """Return what run.json says of a new run's use of its test rows, which has an id of its own."""
     return {"id": secrets.token_hex(8), **uses.to_json()}
+
+
+def name_caching(cached: bool) -> dict[str, Any]:
+    """Return what run.json says of a run that was begun without the answer cache.
+
+    Its models are asked anew by every session, whoever resumes it.
+    """
+    return {} if cached else {"cached": False}
 
 
 def describe_parts(

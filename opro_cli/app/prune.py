@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.app.optimize import NewRun, Origin, UsedTogether, describe_parts, name_use
+from opro_cli.app.optimize import (
+    NewRun,
+    Origin,
+    UsedTogether,
+    describe_parts,
+    name_caching,
+    name_use,
+)
 from opro_cli.app.run_settings import hash_weights_of, list_part_folders, read_present_settings
 from opro_cli.app.startable import require_startable
 from opro_cli.core.run.candidates import Candidate
@@ -62,7 +69,7 @@ def start_pruning(
     folders = list_part_folders(run.identity)
     settings = wiring.fill_in_new(settings, folders)
     require_startable(settings, cached=cached)
-    identity = _describe_origin(run, settings, folders, ledger)
+    identity = {**_describe_origin(run, settings, folders, ledger), **name_caching(cached)}
     prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, run.examples, identity), settings)
 

@@ -49,6 +49,11 @@ def list_part_folders(identity: Mapping[str, Any]) -> tuple[Path, ...]:
     return (Path(source).parent,) if source else (Path(folder),) if folder else ()
 
 
+def asks_anew(folder: Path) -> bool:
+    """Return whether a run was begun without the answer cache, and so goes on without it."""
+    return read_identity(folder).get("cached") is False
+
+
 def hash_weights_of(settings: Settings) -> dict[str, str]:
     """Return the hashes of the weights that the models use, as far as they are computed here."""
     names = [model.model for model in settings.models.values()]

@@ -15,7 +15,7 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.app.ledger import close_use, note_unread_ledger, open_test_ledger
 from opro_cli.app.probed import list_drafts, list_probed, read_known
-from opro_cli.app.run_settings import list_part_folders, read_present_settings
+from opro_cli.app.run_settings import asks_anew, list_part_folders, read_present_settings
 from opro_cli.app.signals import stop_signals_to
 from opro_cli.app.start_runs import restore_references
 from opro_cli.config.overrides import parse_override
@@ -119,7 +119,8 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
         observers: Told of every event.
         preflight: Ask each model once before the search.
         keep_going: Go on whatever the first answers are.
-        cached: Look up and keep answers, where the settings have it so.
+        cached: Look up and keep answers, where the settings have it so; a run that was begun
+            without goes on without.
         shared: Limits that other runs are under, too.
         journal: Of the run, where the caller has opened it; closed here.
         supplied: Parts in place of those that the settings name.
@@ -139,6 +140,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
         if settings != read_present_settings(folder):
             rewrite_config(folder, settings)
         sources = list_part_folders(run.identity)
+        cached = cached and not asks_anew(folder)
         parts = wiring.assemble(settings, run.examples, sources, cached=cached, supplied=supplied)
         opened = _OpenedSession(folder, settings, run, parts)
         runner = opened.build_runner(

@@ -153,7 +153,7 @@ def require_addresses(settings: Settings) -> None:
     Raises:
         UsageError: One has none in the config nor in the environment, and there is no usual one.
     """
-    for role, model in settings.models.items():
+    for role, model in settings.asked_models.items():
         for each in model.deployments:
             variables = find_provider(each.model).base_variables
             if variables and find_base(each.model, each.api_base) is None:
@@ -165,13 +165,13 @@ def require_addresses(settings: Settings) -> None:
 
 def require_cache_limit(settings: Settings) -> None:
     """UsageError for an OPRO_CACHE_MB that is no size, where answers are cached at all."""
-    if any(is_cached(model) for model in settings.models.values()):
+    if any(is_cached(model) for model in settings.asked_models.values()):
         read_cache_limit()
 
 
 def require_files(settings: Settings) -> None:
     """UsageError for a gguf/ model that cannot be served; a file of the hub is downloaded."""
-    gguf_plan.require_files(settings.models.values())
+    gguf_plan.require_files(settings.asked_models.values())
 
 
 def require_servers(settings: Settings) -> None:
@@ -179,7 +179,7 @@ def require_servers(settings: Settings) -> None:
 
     Of several endpoints one is enough; those of other machines may be there.
     """
-    for model in settings.models.values():
+    for model in settings.asked_models.values():
         refusals: list[ModelError] = []
         for each in model.deployments:
             address = find_own_address(each.model, each.api_base)
@@ -210,7 +210,7 @@ def probe_servers(settings: Settings) -> tuple[Server, ...]:
 def select_missing(settings: Settings, servers: Sequence[Server]) -> tuple[Server, ...]:
     """Those without which no run can begin: of a model that has no other that may be ready."""
     missed: dict[Server, None] = {}
-    for model in settings.models.values():
+    for model in settings.asked_models.values():
         own = {(each.model, each.api_base) for each in model.deployments}
         found = [server for server in servers if server.key in own]
         if len(found) == len(own) and all(server.problem for server in found):
@@ -232,7 +232,7 @@ def describe_servers(
     found = {server.key: server for server in servers}
     missed = select_missing(settings, servers)
     notes = []
-    for role, model in settings.models.items():
+    for role, model in settings.asked_models.items():
         for each in model.deployments:
             server = found.get((each.model, each.api_base))
             if server is None:
@@ -288,7 +288,21 @@ def _require_cost(settings: Settings, *, learns: bool) -> None:
 
 
 def note_learnt_prices(settings: Settings) -> tuple[str, ...]:
-    """Return a note for each model whose price a ceiling in dollars learns from its answers."""
+    """Return a note for each price that only answers can tell, and that something needs."""
+    return (*_note_capped_prices(settings), *_note_weighed_price(settings))
+
+
+def _note_weighed_price(settings: Settings) -> tuple[str, ...]:
+    objectives, scorer = settings.search.objectives, settings.scorer
+    if objectives is None or objectives.cost != "usd_per_1000" or find_price(scorer) is not None:
+        return ()
+    return (
+        f"search.objectives.cost usd_per_1000: the price of scorer {scorer.model} is not known and "
+        "is read from what its answers say they cost; a run whose first answer does not say stops",
+    )
+
+
+def _note_capped_prices(settings: Settings) -> tuple[str, ...]:
     return tuple(
         f"budget.usd: the price of {role} {settings.models[role].model} is not known and is learnt "
         "from what its first answer says it cost; until then it gets one call at a time, and a run "

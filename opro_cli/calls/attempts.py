@@ -58,6 +58,11 @@ def describe_reply(answered: TimedReply) -> dict[str, Any]:
     return {**describe_call(answered), "via": answered.via}
 
 
+def describe_answer(answered: TimedReply) -> dict[str, Any]:
+    """Return the fields that every event of the reply to a question has."""
+    return {**describe_reply(answered), "took": answered.recorded.took}
+
+
 def describe_call(answered: TimedReply) -> dict[str, Any]:
     """Return those fields but `via`, for requests that always cost a call."""
     reply = answered.recorded
@@ -108,7 +113,7 @@ class AnswerLookup:
             return None
         # A run of known answers waits for nothing else: let Ctrl-C and the view have their turn.
         await asyncio.sleep(0)
-        return replace(reply, prompt_tokens=0, completion_tokens=0, usd=0.0)
+        return reply
 
     def begin(self, slot: CacheSlot) -> None:
         """Let equal requests wait until `end`: the model is being asked."""
@@ -123,7 +128,7 @@ class AnswerLookup:
         slot.cache.put(slot.key, reply)
         waiting = self._asked.get(slot.key)
         if waiting is not None and not waiting.done():
-            waiting.set_result(reply)
+            waiting.set_result(reply.set_free())
 
     def end(self, slot: CacheSlot) -> None:
         """Let the next of the equal requests go, where there was no answer to keep."""

@@ -26,7 +26,7 @@ from opro_cli.core.run.spend import Cost, RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.models import ASSUMED_REPLY, PriceSettings
 from opro_cli.core.settings.settings import BudgetSettings
-from opro_cli.core.task.example import MOST_USD, ChatReply, ChatRequest
+from opro_cli.core.task.example import MOST_USD, ChatReply, ChatRequest, Took
 from opro_cli.core.text import count_bytes
 from opro_cli.errors import BudgetReached, ModelError
 from opro_cli.reports.request_words import name_role
@@ -137,10 +137,14 @@ class Ledger:
 
         Raises:
             BudgetReached: The call does not fit under a ceiling.
-            ModelError: The ceiling is in dollars, and nobody says what calls cost.
+            ModelError: The ceiling is in dollars, or prompts are compared by them, and nobody says
+                what calls cost.
         """
         if self._learns:
-            await self._wait_for_price(role)
+            await self._wait_for_price(role, "budget.usd", "budget.calls or budget.tokens instead")
+        elif role == "scorer" and self._weighs_usd():
+            remedy = "search.objectives: {cost: tokens_per_1000}"
+            await self._wait_for_price(role, "search.objectives.cost usd_per_1000", remedy)
         cost = self.cost_of(role, request)
         await self._ceilings.reserve(cost, self.require_time)
         reservation = Reservation(role, request, cost)
@@ -153,24 +157,41 @@ class Ledger:
             raise
         return reservation
 
-    async def _wait_for_price(self, role: Role) -> None:
+    def _weighs_usd(self) -> bool:
+        """Return whether prompts are compared by dollars that only answers can tell.
+
+        A run that began before journal format 10 goes on without a word of them, as it began.
+        """
+        search = self._state.search
+        asked = search.objectives is not None and search.objectives.cost == "usd_per_1000"
+        return asked and search.steps > 0 and self._state.began_with(10)
+
+    def _knows_price(self, role: Role) -> bool:
+        return self._prices[role] is not None or bool(learn_price(self._state.spend_of(role)))
+
+    async def _wait_for_price(self, role: Role, key: str, remedy: str) -> None:
         """Wait until the price of a model is learnt, or nothing is in flight: then one call may go.
+
+        Args:
+            role: The model.
+            key: That needs the price.
+            remedy: What may be set in place of it.
 
         Raises:
             ModelError: Its answers do not say what they cost.
         """
-        while self._find_rate(role) is None and not self._state.spend_of(role).calls:
+        while not self._knows_price(role) and not self._state.spend_of(role).calls:
             if not self._reserved[role]:
                 return
             self._released.clear()
             await self._released.wait()
             self.require_time()
-        if self._find_rate(role) is None:
+        if not self._knows_price(role):
             raise ModelError(
-                f"budget.usd: the price of the {role} is not known, and its answers do not say "
-                "what they cost",
+                f"{key}: the price of the {role} is not known, and its answers do not say what "
+                "they cost",
                 f"set {name_role(role)}.price: {{input: …, output: …}} (US dollars per million "
-                "tokens), or budget.calls or budget.tokens instead",
+                f"tokens), or {remedy}",
                 transient=False,
                 about="config",
             )
@@ -203,6 +224,17 @@ class Ledger:
             return replace(reply, usd=None)
         cost = price_in_pico_usd(price, reply.prompt_tokens or 0, reply.completion_tokens or 0)
         return replace(reply, usd=cost / 1e12)
+
+    def price_known(self, role: Role, took: Took) -> Took:
+        """Price what a known answer took, as `price` does: the cache may have another run's."""
+        price = self._own_prices.get(role)
+        if price is None and took.usd is None:
+            price = self._prices[role]
+        if price is None:
+            return took
+        if took.prompt is None or took.completion is None:
+            return took._replace(usd=None)
+        return took._replace(usd=price_in_pico_usd(price, took.prompt, took.completion) / 1e12)
 
     def record_usage(self, reservation: Reservation, reply: ChatReply) -> None:
         """Record an answer without token counts, or one that exceeded its bound."""

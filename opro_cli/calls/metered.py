@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from opro_cli.calls.attempts import (
@@ -149,7 +149,7 @@ class Calls:
             known = await self._known.find_reply(slot)
             if known is not None:
                 self._ledger.require_time()
-                yield TimedReply(known, 0.0, "cache")
+                yield TimedReply(self._price_known(role, known), 0.0, "cache")
                 return
             if self.stop.is_set():
                 raise Halted  # while it waited for a call that came to nothing
@@ -174,6 +174,15 @@ class Calls:
         finally:
             if slot is not None and not fresh:
                 self._known.end(slot)
+
+    def _price_known(self, role: Role, reply: ChatReply) -> ChatReply:
+        """Return a known reply with what it would take at the prices of this run.
+
+        A run that began before journal format 10 knows nothing of it: it may choose another winner.
+        """
+        if reply.took is None or not self.state.began_with(10):
+            return replace(reply, took=None)
+        return replace(reply, took=self._ledger.price_known(role, reply.took))
 
     def list_endpoints(self, role: Role) -> Sequence[Endpoint]:
         """Return the endpoints of a model, in the order of the settings."""

@@ -74,7 +74,11 @@ def run_session(
         config: The file that a new run begins from. One that fails before any answer leaves no
             folder; there is nothing in it that a second start would not have.
     """
+    from opro_cli.app.run_settings import asks_anew
+
     resume = format_resume_command(folder)
+    if not asking.cached and not asks_anew(folder):
+        resume += " --no-cache"  # this session's way; the run was begun with the cache
     try:
         try:
             outcome = _work_on(folder, settings, output, asking)

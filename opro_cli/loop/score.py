@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from msgspec import structs
 
-from opro_cli.calls.attempts import TimedReply, describe_reply
+from opro_cli.calls.attempts import TimedReply, describe_answer
 from opro_cli.calls.budget import read_clock
 from opro_cli.calls.checks import is_alive, is_unnamed
 from opro_cli.calls.endpoints import is_congested
@@ -169,7 +169,7 @@ class QuestionCalls:
             {"round": key} if isinstance(key, int) else {"key": key, "role": role}
         )
         self.calls.record(
-            FirstReply(**_name_question(self.question), **describe_reply(answered), **call)
+            FirstReply(**_name_question(self.question), **describe_answer(answered), **call)
         )
         self._open, self._recorded = None, True
         self.last = _recall(answered.reply.text, key, answered)
@@ -372,7 +372,7 @@ class Scoring:
         answer = None if evaluation.answer is None else redact(evaluation.answer)
         answered = reply or TimedReply(ChatReply("", "none", 0, 0, 0.0), 0.0, "local")
         self.calls.record(
-            Answered(answer=answer, score=evaluation.value, **asked, **describe_reply(answered))
+            Answered(answer=answer, score=evaluation.value, **asked, **describe_answer(answered))
         )
 
 

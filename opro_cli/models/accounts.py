@@ -78,7 +78,7 @@ def require_key(name: str, api_base: str | None) -> None:
 def find_unset_headers(settings: Settings) -> dict[str, str]:
     """Return the headers whose variable is not set, each as its key in the config."""
     unset = {}
-    for role, model in settings.models.items():
+    for role, model in settings.asked_models.items():
         for name, text in (model.extra.headers if model.extra else {}).items():
             variable = find_variable(text)
             if not os.environ.get(variable, "").strip():
@@ -132,5 +132,5 @@ def make_redactor(settings: Settings) -> Callable[[str], str]:
 
 
 def list_deployments(settings: Settings) -> tuple[ModelSettings, ...]:
-    """Return all models at all of their endpoints."""
-    return tuple(each for model in settings.models.values() for each in model.deployments)
+    """Return all models that may be asked, at all of their endpoints."""
+    return tuple(each for model in settings.asked_models.values() for each in model.deployments)

@@ -119,7 +119,7 @@ def plan_servers(
     Raises:
         UsageError: A file is missing or damaged.
     """
-    models = {role: each for role, each in settings.models.items() if is_gguf(each.model)}
+    models = {role: each for role, each in settings.asked_models.items() if is_gguf(each.model)}
     if not models:
         return {}
     longest = _measure_prompts(settings, examples, strategy, start)
@@ -177,7 +177,7 @@ def connect_models(
     """Return the gguf/ models of a run by role; those with equal keys share a server."""
     servers: dict[ServerKey, ModelServer] = {}
     built: dict[Role, GgufModel] = {}
-    for role, model in settings.models.items():
+    for role, model in settings.asked_models.items():
         if is_gguf(model.model):
             key = get_server_key(model)
             if key not in servers:

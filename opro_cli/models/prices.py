@@ -164,7 +164,7 @@ def find_capped_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
     """
     if settings.budget.usd is None:
         return {}
-    return {role: _find_dearest_price(model) for role, model in settings.models.items()}
+    return {role: _find_dearest_price(model) for role, model in settings.asked_models.items()}
 
 
 def _find_dearest_price(settings: ModelSettings) -> PriceSettings | None:

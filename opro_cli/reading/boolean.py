@@ -94,19 +94,19 @@ _OBLIGING = re.compile(
     r"(?:help|assist)\s(?:you(?![^\W_])|with\s(?:that|this|your)(?![^\W_]))",
     re.IGNORECASE,
 )
-_POSITIVE = build_word_pattern("yes", "true", "valid", informal=True)
+_POSITIVE = rf"جی ہاں|{build_word_pattern('yes', 'true', 'valid', informal=True)}"
 _NEGATIVE = (
-    r"(?:absolutely|certainly|definitely|of\scourse)\snot|not\sat\sall|by\sno\smeans|아니다"
+    r"(?:absolutely|certainly|definitely|of\scourse)\snot|not\sat\sall|by\sno\smeans|아니다|جی نہیں"
     rf"|{build_word_pattern('no', 'false', 'invalid', informal=True)}"
 )
 _FOREIGN = re.compile(
     rf"[\s*_\"'“(¡«「]{{0,6}}(?:(?P<positive>{_POSITIVE})|(?P<negative>{_NEGATIVE}))"
-    r"(?=[\s*_\"'”)»」]{0,6}(?:[.,;:!。，、！،؛।]|\Z|\n|[-–—]))",
+    r"(?=[\s*_\"'”)»」]{0,6}(?:[.,;:!。，、！،؛।۔]|\Z|\n|[-–—]))",
     re.IGNORECASE,
 )
-# "Die Aussage ist falsch."
+# "Die Aussage ist falsch.", "Non è vero."
 _FOREIGN_JUDGED = re.compile(
-    r"(?<![^\W_])(?:ist|wäre|est|es|è|é|is|är|er|jest|je|это)\s(?:also|somit|daher|donc|dus)?"
+    r"(?<![^\W_])(?:(?P<denied>no|non|não|nie|nem|не)\s)?(?:ist|wäre|est|es|è|é|is|är|er|jest|je|это)\s(?:also|somit|daher|donc|dus)?"
     rf"\s?[*_\"'“«]{{0,3}}(?:(?P<positive>{build_word_pattern('true', 'valid')})"
     rf"|(?P<negative>{build_word_pattern('false', 'invalid')}))[\s*_\"'”».!]{{0,6}}\Z",
     re.IGNORECASE,
@@ -172,7 +172,10 @@ def _read_both(text: str, family: Family) -> Word:
 def _read_foreign(text: str, family: Family) -> str | None:
     """Return the word of `family` in another language: "Nein, …", "Das ist falsch."."""
     word = _FOREIGN.match(text) or _FOREIGN_JUDGED.search(text)
-    return None if word is None else family[word["negative"] is not None]
+    if word is None:
+        return None
+    is_denied = word.groupdict().get("denied") is not None
+    return family[(word["negative"] is not None) != is_denied]
 
 
 def _read_judgement(text: str, family: Family) -> str | None:

@@ -18,7 +18,7 @@ from opro_cli.reading.numerals import is_same_number, read_sole_numeral
 MOST_ITEMS = 30
 """Members of a set that are compared in any order."""
 LEAST_DECIMALS = 4
-"""Digits of a decimal that may stand for an irrational value: 37.6991 for 12π."""
+"""Decimals of a number that may stand for an irrational value: 37.6991 for 12π."""
 LEAST_ROUNDED = 2
 """The same for a fraction: 0.33 for 1/3, as `numerals.is_same_number` has it."""
 

@@ -18,17 +18,20 @@ _INFORMAL = {
 }
 _FOREIGN = {
     "yes": """ja jawohl oui sí sì si sim да так evet tak ano igen kyllä joo ναι
-        כן ya có vâng jes ndiyo ใช่ হ্যাঁ بله آری हाँ हां جی نعم
+        כן ya có vâng jes ndiyo ndio ใช่ হ্যাঁ بله آری ہاں हाँ हां جی نعم
         是 是的 对 对的 對 對的 はい うん 네 예""",
-    "no": """nein nee nej nei non não нет ні hayır nie ne nem ei όχι לא tidak bukan không hapana
-        ไม่ ไม่ใช่ না خیر نه नहीं لا 否 不 不是 不是的 不对 不對 いいえ いや 아니요 아니오 아니""",
-    "true": """wahr richtig zutreffend vrai vraie verdadero verdadera verdadeiro vero vera waar
-        juist sant sand prawda pravda igaz tosi верна верно правда истина doğru αληθές
-        σωστό נכון benar đúng
-        จริง ถูก सत्य सही صحيح صواب 真 正确 正確 正しい 참 সত্য""",
-    "false": """falsch unzutreffend faux fausse falso falsa onwaar onjuist falskt falsk usant
-        неверно неверна ложь неправда fałsz nepravda hamis epätosi yanlış ψευδές
-        λάθος שגוי salah sai เท็จ ผิด असत्य गलत خطأ 假 偽 错 错误 錯 錯誤 間違い 거짓 অসত্য মিথ্যা""",
+    "no": """nein nee neen nej nei non não нет ні hayır nie ne nem ei όχι οχι לא tidak bukan không
+        hapana ไม่ ไม่ใช่ না خیر نه نہیں नहीं لا
+        否 不 不是 不是的 不对 不對 いいえ いや 아니요 아니오 아니""",
+    "true": """wahr richtig zutreffend vrai vraie verdadero verdadera cierto cierta verdadeiro
+        verdadeira vero vera waar juist sant sann sandt sand prawda pravda igaz tosi totta
+        верна верно правда истина истинно істина істинно doğru αληθές αληθής σωστό נכון אמת
+        benar đúng kweli sahihi จริง ถูก सत्य सही صحيح صواب صحیح درست
+        真 正确 正確 正しい 참 맞음 সত্য""",
+    "false": """falsch unwahr unzutreffend faux fausse falso falsa errado errada onwaar onjuist
+        falskt falsk usant usann usandt неверно неверна ложь ложно неправда хибно fałsz nepravda
+        hamis epätosi väärin yanlış ψευδές ψευδής λάθος שגוי שקר salah sai malvera uongo
+        เท็จ ผิด असत्य गलत خطأ خاطئ نادرست غلط 假 偽 错 错误 錯 錯誤 間違い 거짓 틀림 অসত্য মিথ্যা""",
     "valid": "gültig valide válido válida valido valida geldig ważny 有效",
     "invalid": "ungültig invalide inválido inválida invalido invalida ongeldig nieważny 无效 無效",
 }
@@ -48,7 +51,7 @@ def _collect(*tables: dict[str, str]) -> dict[str, str]:
 
 
 _GOLDS = _collect(_INFORMAL, _FOREIGN, _LETTERS, _GOLD_ONLY)
-_AROUND = " \t\n\"'“”‘’«»„()[]{}<>*_`.,;:!。！、-–—¡"
+_AROUND = " \t\n\"'“”‘’«»„()[]{}<>*_`.,;:!。！、۔-–—¡"
 
 
 def read_gold_truth(raw: str) -> str | None:

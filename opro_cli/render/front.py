@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from opro_cli.render.safe import (
@@ -24,9 +24,13 @@ COSTS = {"tokens_per_1000": "tokens per 1,000", "usd_per_1000": "cost per 1,000"
 
 def print_front(result: Data, page: Page) -> None:
     """Print the prompts that no other beats in score and cost at once; nothing without a front."""
-    if not (front := result.get("front")):
+    objectives = result.get("objectives")
+    if not objectives:
         return
-    objectives = result["objectives"]
+    front = result["front"]
+    if not front:
+        _print_unknown(objectives, page)
+        return
     titles = ("score against cost", f"on {objectives['split']}", COSTS[objectives["cost"]])
     figures = [
         (
@@ -45,8 +49,12 @@ def print_front(result: Data, page: Page) -> None:
     shown = (*titles, "prompt") if room >= _NARROWEST else titles
     page.write_line()
     page.write_table(Table.build(shown, rows, right=(1, 2)))
-    if unknown := objectives["unknown"]:
-        page.write_line(describe_unknown(unknown), "dim")
+    _print_unknown(objectives, page)
+
+
+def _print_unknown(objectives: Data, page: Page) -> None:
+    for line in list_unknown(objectives):
+        page.write_line(line, "yellow")
 
 
 def name_candidate(candidate: Data, result: Data) -> str:
@@ -59,7 +67,24 @@ def name_candidate(candidate: Data, result: Data) -> str:
     return origin
 
 
-def describe_unknown(count: int) -> str:
-    """Say that some prompts are not on the front since nobody knows what they cost."""
-    left_out = f"{pluralize(count, 'prompt')} left out"
-    return f"{left_out}: what some of the answers cost is unknown (`opro docs cheaper`)"
+def list_unknown(objectives: Data) -> Iterator[str]:
+    """Say which prompts are not on the front since nobody knows what they cost, and why.
+
+    Also that the preference for a cheaper one could not be followed for that.
+    """
+    if not (count := objectives["unknown"]):
+        return
+    left_out = f"score against cost: {pluralize(count, 'prompt')} left out"
+    yield f"{left_out}: what some of the answers cost is unknown (`opro docs cheaper`)"
+    if not (missing := objectives.get("without_cost")):  # a result of an older opro lacks it
+        return
+    answers = (
+        f"{missing['answers']:,} of {pluralize(missing['of'], 'answer')} on {missing['split']}"
+    )
+    why = "the scorer's server did not say"
+    if missing["cached"]:
+        why = "an older opro has put them into the answer cache (`--no-cache` asks anew)"
+    yield f"the cost of {answers} is unknown, since {why}"
+    if missing["unweighed"]:
+        what = pluralize(missing["unweighed"], "finalist")
+        yield f"search.prefer: {what} passed over for that"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import CACHED, Candidate
 from opro_cli.core.run.cheapest import (
     SEEN,
     NonInferiority,
@@ -23,7 +23,7 @@ from opro_cli.core.run.cheapest import (
     refute_loss_of,
 )
 from opro_cli.core.run.deciding import get_basis, list_splits, measure_mean
-from opro_cli.core.run.selection import find_leader
+from opro_cli.core.run.selection import find_leader, select_finalists
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.search import CostKind
@@ -75,14 +75,14 @@ def build_front(state: RunState, candidates: Sequence[Mapping[str, Any]]) -> dic
     if not weighs_cost(state):
         return {}
     basis = get_basis(state)
-    known, unknown = list[Point](), 0
+    known, unknown = list[Point](), list[Candidate]()
     for each in state.candidates.values():
         cost = get_deciding_cost(state, each)
         is_scored = all(state.is_scored(each, split) for split in list_splits(basis))
         if is_scored and cost is not None:
             known.append(Point(each, measure_mean(each, basis), cost))
-        else:
-            unknown += is_scored
+        elif is_scored:
+            unknown.append(each)
     plain = dict(zip(state.candidates, candidates, strict=True))
     return {
         "objectives": {
@@ -90,13 +90,47 @@ def build_front(state: RunState, candidates: Sequence[Mapping[str, Any]]) -> dic
             "split": basis,
             "prefer": "cheapest_not_worse" if prunes(state) else state.search.prefer,
             "margin": state.search.margin,
-            "unknown": unknown,
+            "unknown": len(unknown),
+            **_explain_unknown(state, unknown),
         },
         "front": [
             {"mean": point.mean, "cost": point.cost, "candidate": plain[point.candidate.id]}
             for point in find_front(known)
         ],
     }
+
+
+def _explain_unknown(state: RunState, unknown: Sequence[Candidate]) -> dict[str, Any]:
+    """Return the key `without_cost`: why the cost of some prompts is unknown, and what of that."""
+    if not unknown:
+        return {}
+    split, in_dollars = get_cost_split(state), get_cost_kind(state) == "usd_per_1000"
+    each = [candidate.answers[split] for candidate in unknown]
+    missing = sum(
+        a.costs.answers - (a.costs.priced if in_dollars else a.costs.metered) for a in each
+    )
+    outcomes = [outcome for a in each for outcome in a.by_question.values()]
+    cached = state.repeats * sum(outcome.session == CACHED for outcome in outcomes)
+    spend = state.spend_of("scorer")
+    tells = not (spend.unpriced_answers if in_dollars else spend.uncounted_answers)
+    return {
+        "without_cost": {
+            "split": split,
+            "answers": missing,
+            "of": sum(a.costs.answers for a in each),
+            "cached": tells and missing <= cached,
+            "unweighed": _count_unweighed(state, unknown),
+        }
+    }
+
+
+def _count_unweighed(state: RunState, unknown: Sequence[Candidate]) -> int:
+    """Count the finalists that `search.prefer` had to pass over; all where the best has no cost."""
+    leader = find_leader(state)
+    if state.search.prefer == "best" or prunes(state) or leader is None:
+        return 0
+    others = [each for each in select_finalists(state) if each is not leader]
+    return len(others) if leader in unknown else sum(each in unknown for each in others)
 
 
 @dataclass(frozen=True, slots=True)

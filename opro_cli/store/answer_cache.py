@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from opro_cli.core.run.progress import Role
 from opro_cli.core.settings.models import ModelSettings, is_computed_here
 from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.example import ChatReply, ChatRequest
+from opro_cli.core.task.example import ChatReply, ChatRequest, Took
 from opro_cli.models.gguf_files import pin_file
 from opro_cli.plugins import is_outside
 from opro_cli.ports import AnswerCache
@@ -64,6 +64,7 @@ class _NewAnswer(NamedTuple):
     finish_reason: str
     model: str
     made: int
+    took: Took | None
 
 
 class AnswerStore:
@@ -111,7 +112,7 @@ class AnswerStore:
         """Return the answer of a key; None if there is none or it is damaged."""
         new = self._new.get(key) or self._being_written.get(key)
         if new is not None:
-            return ChatReply(new.text, new.finish_reason, 0, 0, 0.0)
+            return ChatReply(new.text, new.finish_reason, 0, 0, 0.0, took=new.took)
         if self._file is None or self.trouble:
             return None
         try:
@@ -121,7 +122,7 @@ class AnswerStore:
             return None
         if row is None:
             return None
-        row_id, _, _, used, _ = row
+        row_id, used = row[0], row[3]
         reply = decode_reply(row, key, converted=self._converted)
         if reply is None or not isinstance(used, int) or self._clock() - used > SAME_USE:
             with self._wake:
@@ -133,7 +134,8 @@ class AnswerStore:
         """Store an answer: found at once, written soon."""
         if self.trouble or self._closing:
             return
-        answer = _NewAnswer(reply.text, reply.finish_reason, model, int(self._clock()))
+        made, took = int(self._clock()), reply.set_free().took
+        answer = _NewAnswer(reply.text, reply.finish_reason, model, made, took)
         with self._wake:
             self._new.setdefault(key, answer)
             if len(self._new) in (1, WRITE_AT):
@@ -222,7 +224,8 @@ class BoundCache:
     """An AnswerCache: the answers of one model at one or several addresses.
 
     Endpoints of one model share their answers: each is stored under all addresses, and found while
-    any of them is in the list or asked alone. A cached answer has no tokens and no cost.
+    any of them is in the list or asked alone. A cached answer has no tokens and no cost, but those
+    that it took when it was asked.
     """
 
     store: AnswerStore

@@ -116,7 +116,7 @@ def connect(path: Path) -> sqlite3.Connection:
     )
     file.text_factory = bytes  # damage can turn bytes into a text that is not UTF-8
     try:
-        file.create_function("row_checksum", 3, compute_checksum, deterministic=True)
+        file.create_function("row_checksum", 4, compute_checksum, deterministic=True)
         version = read_number(file, "PRAGMA user_version")
         if version > CONVERTED:
             raise NewerSchemaError

@@ -12,7 +12,9 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from opro_cli.core.task.example import LIMITS, ChatReply, ChatRequest
+import msgspec
+
+from opro_cli.core.task.example import LIMITS, ChatReply, ChatRequest, Took
 from opro_cli.core.text import decode_text, encode_text
 from opro_cli.models.providers import find_base, find_provider, get_provider
 
@@ -84,27 +86,36 @@ def split_keys(joined: bytes) -> tuple[bytes, ...]:
     return tuple(joined[start : start + KEY_BYTES] for start in starts)
 
 
-GET = "SELECT id, text, finish_reason, used, crc FROM answers WHERE key = ?"
+GET = "SELECT id, text, finish_reason, used, crc, took FROM answers WHERE key = ?"
+_TOOK = msgspec.json.Decoder(Took)
 # Of two processes with the same request, the first one's answer stays.
 _PUT = (
-    "INSERT INTO answers (key, text, finish_reason, model, made, used, crc) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
+    "INSERT INTO answers (key, text, finish_reason, model, made, used, crc, took) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
 )
 _USE = "UPDATE answers SET used = ? WHERE id = ?"
 # Checked again: by now another process may have stored a sound answer there.
 _DROP = """
-DELETE FROM answers WHERE id = ? AND (crc IS NOT row_checksum(key, text, finish_reason)
+DELETE FROM answers WHERE id = ? AND (crc IS NOT row_checksum(key, text, finish_reason, took)
 OR CAST(finish_reason AS TEXT) = 'error' OR trim(CAST(text AS TEXT), char(32, 9, 10, 13)) = '')"""
 
 
-def compute_checksum(key: object, text: object, finish_reason: object) -> int | None:
-    """Return the CRC-32 of an answer and its key; None if one part is not bytes."""
+def compute_checksum(
+    key: object, text: object, finish_reason: object, took: object = None
+) -> int | None:
+    """Return the CRC-32 of an answer and its key; None if one part is not bytes.
+
+    Without what the answer took it is that of an older opro, which did not keep this.
+    """
     if not (
         isinstance(key, bytes) and isinstance(text, bytes) and isinstance(finish_reason, bytes)
     ):
         return None
     lengths = b"%d %d " % (len(key), len(text))
-    return zlib.crc32(finish_reason, zlib.crc32(text, zlib.crc32(key, zlib.crc32(lengths))))
+    crc = zlib.crc32(finish_reason, zlib.crc32(text, zlib.crc32(key, zlib.crc32(lengths))))
+    if took is None:
+        return crc
+    return zlib.crc32(b" %d " % len(finish_reason) + took, crc) if isinstance(took, bytes) else None
 
 
 def decode_reply(row: tuple[object, ...], key: bytes, *, converted: bool) -> ChatReply | None:
@@ -117,28 +128,33 @@ def decode_reply(row: tuple[object, ...], key: bytes, *, converted: bool) -> Cha
         key: The key that it was found by.
         converted: Whether a row without a checksum is damaged, rather than a row of schema 1.
     """
-    _, text, reason, _, crc = row
+    _, text, reason, _, crc, took = row
     if not (isinstance(text, bytes) and isinstance(reason, bytes)):
         return None
-    if crc != compute_checksum(key, text, reason) and (converted or crc is not None):
+    if crc != compute_checksum(key, text, reason, took) and (converted or crc is not None):
         return None
     try:
-        reply = ChatReply(decode_text(text), decode_text(reason), 0, 0, 0.0)
-    except UnicodeDecodeError:
+        known = _TOOK.decode(took) if isinstance(took, bytes) else None
+        reply = ChatReply(decode_text(text), decode_text(reason), 0, 0, 0.0, took=known)
+    except (UnicodeDecodeError, msgspec.DecodeError):
         return None
     return None if reply.failed else reply
 
 
 def insert_answers(
-    file: sqlite3.Connection, answers: Iterable[tuple[bytes, str, str, str, int]]
+    file: sqlite3.Connection, answers: Iterable[tuple[bytes, str, str, str, int, Took | None]]
 ) -> None:
-    """Insert answers: key, text, finish reason, model and time in seconds."""
+    """Insert answers: key, text, finish reason, model, time in seconds and what they took."""
     file.executemany(_PUT, [_encode_row(*answer) for answer in answers])
 
 
-def _encode_row(key: bytes, text: str, reason: str, model: str, made: int) -> tuple[object, ...]:
+def _encode_row(
+    key: bytes, text: str, reason: str, model: str, made: int, took: Took | None
+) -> tuple[object, ...]:
     as_bytes = encode_text(text), encode_text(reason)
-    return key, *as_bytes, encode_text(model), made, made, compute_checksum(key, *as_bytes)
+    kept = None if took is None else msgspec.json.encode(took)
+    crc = compute_checksum(key, *as_bytes, kept)
+    return key, *as_bytes, encode_text(model), made, made, crc, kept
 
 
 def mark_used(file: sqlite3.Connection, ids: Iterable[object], now: int) -> None:
@@ -151,8 +167,12 @@ def drop_damaged(file: sqlite3.Connection, ids: Iterable[object]) -> None:
     file.executemany(_DROP, [(row_id,) for row_id in ids])
 
 
-CONVERTING, CONVERTED = 2, 3
-"""Schemas (`user_version`): rows may lack a checksum; a row without one is damaged."""
+CONVERTING, CONVERTED = 4, 5
+"""Schemas (`user_version`): rows may lack a checksum; a row without one is damaged.
+
+2 and 3 are the same, without what an answer took.
+"""
+_CONVERTED_BEFORE = 3
 MALFORMED = "database disk image is malformed"
 """SQLite's message for a damaged file."""
 FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError, MemoryError)
@@ -170,31 +190,35 @@ CREATE TABLE IF NOT EXISTS answers (
   model BLOB NOT NULL,
   made INTEGER NOT NULL,
   used INTEGER NOT NULL,
-  crc INTEGER
+  crc INTEGER,
+  took BLOB
 )"""
 # In order of use, for `shrink`; with the model, so that counting them reads no answer.
 _ORDER = "CREATE INDEX IF NOT EXISTS by_use ON answers (used, model)"
 _NEXT = "SELECT max(id) FROM (SELECT id FROM answers WHERE id > ? ORDER BY id LIMIT ?)"
 _CONVERT = """
-UPDATE answers SET crc = row_checksum(key, text, finish_reason)
+UPDATE answers SET crc = row_checksum(key, text, finish_reason, took)
 WHERE id > ? AND id <= ? AND crc IS NULL"""
 
 
 def upgrade_schema(file: sqlite3.Connection) -> None:
-    """Create the table of a new file, or add the checksum column to a table of schema 1.
+    """Create the table of a new file, or add the columns that a table of an older opro lacks.
 
     Neither reads a row. The first of several processes does it; the others wait.
     """
     file.execute("BEGIN IMMEDIATE")
     try:
-        if read_number(file, "PRAGMA user_version") < CONVERTING:
+        found = read_number(file, "PRAGMA user_version")
+        if found < CONVERTING:
             file.execute(_TABLE)
             file.execute(_ORDER)
             columns = [row[1] for row in file.execute("PRAGMA table_info(answers)")]
-            if b"crc" not in columns:
-                file.execute("ALTER TABLE answers ADD COLUMN crc INTEGER")
+            for name, kind in ((b"crc", "INTEGER"), (b"took", "BLOB")):
+                if name not in columns:
+                    file.execute(f"ALTER TABLE answers ADD COLUMN {name.decode()} {kind}")
             empty = file.execute("SELECT 1 FROM answers LIMIT 1").fetchone() is None
-            file.execute(f"PRAGMA user_version = {CONVERTED if empty else CONVERTING}")
+            converted = empty or found == _CONVERTED_BEFORE
+            file.execute(f"PRAGMA user_version = {CONVERTED if converted else CONVERTING}")
         file.execute("COMMIT")
     except BaseException:
         file.rollback()

@@ -29,7 +29,7 @@ Note = Callable[[str], object]
 def refuse_far_cells(cells: Sequence[SweepCell]) -> None:
     """Raise UsageError for a gguf/ model in cells that run on other machines."""
     for cell in cells:
-        for model in cell.settings.models.values():
+        for model in cell.settings.asked_models.values():
             if is_gguf(model.model):
                 raise UsageError(
                     f"{cell.name}: {model.model} is served on the sweep's own machine, and cells "
@@ -66,7 +66,7 @@ async def serve_models(
     def describe(settings: Settings) -> dict[str, Any]:
         return {
             role: {"address": addresses[key], **asdict(plans[key])}
-            for role, model in settings.models.items()
+            for role, model in settings.asked_models.items()
             if (key := get_server_key(model)) in plans
         }
 
@@ -112,7 +112,7 @@ def _plan(cells: Sequence[SweepCell]) -> dict[ServerKey, ServerPlan]:
     data: dict[str, Mapping[Split, Sequence[Example]]] = {}
     for cell in cells:
         settings, folders = cell.settings, [Path(cell.part_folder)]
-        if not any(is_gguf(model.model) for model in settings.models.values()):
+        if not any(is_gguf(model.model) for model in settings.asked_models.values()):
             continue
         from opro_cli.models.gguf_model import plan_servers
 

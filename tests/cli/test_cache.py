@@ -128,6 +128,37 @@ def test_a_run_can_do_without(
     assert not path.exists()
 
 
+SHORT = ("c.yaml", "--set", "search.racing=false")
+"""A run that a ceiling of calls stops, in place of one that is laid out by it."""
+
+
+def test_a_run_that_was_begun_without_goes_on_without(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    """A script that resumes it knows nothing of how it was begun."""
+    opro("optimize", "c.yaml")
+    (first,) = (folder / "runs").glob("sums-*")
+    kept = opro("cache", "info", "--json").data["answers"]
+    assert opro("optimize", *SHORT, "--budget", "calls=20", "--no-cache").code == 3
+    (run,) = {*(folder / "runs").glob("sums-*")} - {first}
+    assert json.loads((run / "run.json").read_text())["cached"] is False
+    assert "cached" not in json.loads((first / "run.json").read_text())
+    assert opro("resume", run.name, "--budget", "calls=none").code == 0
+    events = (run / "events.jsonl").read_text().splitlines()
+    assert {json.loads(line).get("via") for line in events} <= {None, "call"}
+    assert opro("cache", "info", "--json").data["answers"] == kept
+
+
+def test_a_session_without_the_cache_says_so_in_the_command_that_goes_on(
+    opro: Opro, folder: Path
+) -> None:
+    for budget, flags in ((15, ()), (20, ("--no-cache",))):
+        command = ("resume", "--last") if flags else ("optimize", *SHORT)
+        said = opro(*command, "--budget", f"calls={budget}", *flags)
+        assert said.code == 3
+        assert ("--no-cache" in said.err) == bool(flags), said.err
+
+
 def test_a_warmer_run_uses_the_cache_when_asked_to(
     opro: Opro, folder: Path, model: ShuffledModel
 ) -> None:

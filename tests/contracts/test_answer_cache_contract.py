@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from opro_cli.core.settings.models import ScorerSettings
-from opro_cli.core.task.example import ChatReply, ChatRequest, Message
+from opro_cli.core.task.example import ChatReply, ChatRequest, Message, Took
 from opro_cli.ports import AnswerCache
 from opro_cli.store.answer_cache import AnswerStore
 from tests.fakes.memory_cache import MemoryCache
 
 PAID = ChatReply("The answer is 4.", "stop", 12, 5, 0.001)
-FREE = ChatReply("The answer is 4.", "stop", 0, 0, 0.0)
+FREE = ChatReply("The answer is 4.", "stop", 0, 0, 0.0, took=Took(12, 5, 0.001))
 
 
 def in_memory(_: Path) -> AnswerCache:
@@ -37,7 +37,7 @@ def asking(text: str, temperature: float = 0.0, seed: int | None = 1) -> ChatReq
     return ChatRequest((Message("user", text),), temperature, 50, seed)
 
 
-def test_what_was_put_is_found_at_once_and_free(cache: AnswerCache) -> None:
+def test_what_was_put_is_found_at_once_and_free_with_what_it_took(cache: AnswerCache) -> None:
     assert cache.get(cache.key(asking("2+2?"))) is None
     cache.put(cache.key(asking("2+2?")), PAID)
     assert cache.get(cache.key(asking("2+2?"))) == FREE

@@ -60,6 +60,19 @@ def test_one_unknown_answer_makes_the_mean_unknown_and_never_smaller(
     assert measure_cost(answers, "tokens_per_1000") is None
 
 
+def test_an_answer_from_the_cache_has_what_it_took_when_it_was_asked() -> None:
+    state = new_state(train=2, rounds=2)
+    known = {"via": "cache", "prompt_tokens": 0, "completion_tokens": 0, "usd": 0.0}
+    for question in range(2):
+        state.apply(changed(reasoned("start", question), **known, took=(20, 4, 0.001)))
+        state.apply(changed(answered("start", question), **known, took=(30, 6, None)))
+    answers = costs_of(state)
+    assert measure_cost(answers, "tokens_per_1000") == 60_000
+    assert measure_cost(answers, "usd_per_1000") is None
+    assert state.spend["scorer"].known_tokens == (0, 0)
+    assert state.spend["scorer"].usd == 0
+
+
 def test_an_unknown_price_leaves_the_tokens_known() -> None:
     state = new_state(train=1)
     state.apply(answered("start", 0, usd=None))

@@ -23,8 +23,7 @@ class MemoryCache:
         return self.answers.get(key)
 
     def put(self, key: bytes, reply: ChatReply) -> None:
-        free = replace(reply, prompt_tokens=0, completion_tokens=0, usd=0.0)
-        self.answers.setdefault(key, free)
+        self.answers.setdefault(key, reply.set_free())
 
     def close(self) -> None:
         pass

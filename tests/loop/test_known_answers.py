@@ -11,10 +11,18 @@ import pytest
 
 from opro_cli.calls.attempts import RetryPolicy, TimedReply
 from opro_cli.calls.metered import Calls, Halted
-from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Proposed
+from opro_cli.core.run.events import (
+    Answered,
+    Checked,
+    Event,
+    FirstReply,
+    Proposed,
+    SessionStarted,
+)
 from opro_cli.core.run.progress import Progress
 from opro_cli.core.run.state import RunState
-from opro_cli.core.task.example import ChatReply, ChatRequest, Message
+from opro_cli.core.settings.models import PriceSettings
+from opro_cli.core.task.example import ChatReply, ChatRequest, Message, Took
 from opro_cli.errors import BudgetReached, ModelError
 from opro_cli.testing.session import ScriptedModel
 from tests.fakes.memory_cache import ForgetfulCache, MemoryCache
@@ -88,7 +96,7 @@ async def test_a_second_run_asks_anew_only_what_is_compared_on_test() -> None:
     cache = MemoryCache()
     first = await finished(caches={"scorer": cache, "optimizer": cache})
     second = await finished(caches={"scorer": cache, "optimizer": cache}, salt=1)
-    one, other = drop_costs(outcome(first)), drop_costs(outcome(second))
+    one, other = outcome(first), outcome(second)
     spent, spent_again = one.pop("spend"), other.pop("spend")
     assert one == other
     assert calls(second).asked().keys() < calls(first).asked().keys()
@@ -101,13 +109,13 @@ async def test_a_second_run_asks_anew_only_what_is_compared_on_test() -> None:
 
 async def test_a_run_without_a_cache_comes_to_the_same() -> None:
     """Some answers of another run, all, or none: it is one result."""
-    expected = drop_costs(outcome(await finished()))
+    expected = outcome(await finished())
     cache = MemoryCache()
     await finished(caches={"scorer": cache})
     for number, request in enumerate(list(cache.answers)):
         if number % 2:
             del cache.answers[request]
-    found = drop_costs(outcome(await finished(caches={"scorer": cache}, salt=3)))
+    found = outcome(await finished(caches={"scorer": cache}, salt=3))
     assert 0 < found.pop("spend")["cached_calls"] < expected.pop("spend")["calls"]
     assert found == expected
 
@@ -127,6 +135,63 @@ async def test_a_known_answer_says_so_in_the_journal_and_costs_nothing() -> None
     costs = {(e.via, e.prompt_tokens, e.completion_tokens, e.usd, e.seconds) for e in answers}
     assert costs == {("cache", 0, 0, 0.0, 0.0)}
     assert {e.via for e in journal.events if isinstance(e, Proposed)} == {"call"}
+
+
+@pytest.mark.parametrize(("price", "usd"), [(None, 0.25), (PriceSettings(1000.0, 50_000.0), 0.12)])
+async def test_a_known_answer_has_the_tokens_that_it_took_at_the_price_of_this_run(
+    price: PriceSettings | None, usd: float
+) -> None:
+    model, cache = ScriptedModel(lambda _: ChatReply("4", "stop", 20, 2, 0.25)), MemoryCache()
+    await asked(calls_of(model, cache), asking())
+    answered = await asked(calls_of(model, cache, scoring={"price": price}), asking())
+    assert answered.reply == ChatReply("4", "stop", 0, 0, 0.0, took=Took(20, 2, usd))
+    assert len(model.requests) == 1
+
+
+async def test_an_equal_request_of_the_same_run_takes_as_much() -> None:
+    model = Gated(lambda _: ChatReply("4", "stop", 20, 2, 0.25))
+    of = calls_of(model)
+    first, second = await together(model, asked(of, asking()), asked(of, asking()))
+    assert first.reply == ChatReply("4", "stop", 20, 2, 0.25)
+    assert second.reply == ChatReply("4", "stop", 0, 0, 0.0, took=Took(20, 2, 0.25))
+
+
+@pytest.mark.parametrize(("format_version", "knows"), [(9, False), (10, True)])
+async def test_a_run_that_began_before_costs_were_kept_compares_by_what_it_knew_then(
+    format_version: int, knows: bool
+) -> None:
+    """The prompts whose cost is known would be others, and with them its winner."""
+    cache, journal = MemoryCache(), MemoryJournal()
+    await finished(caches={"scorer": cache})
+    began = SessionStarted(0.0, 1, "0.1.0", format_version)
+    await new_runner(journal, past=[began], caches={"scorer": cache}).run()
+    known = [e for e in journal.events if isinstance(e, Answered) and e.via == "cache"]
+    assert known
+    assert {e.took is not None for e in known} == {knows}
+
+
+async def test_whoever_wins_for_its_cost_wins_with_a_warm_cache_too() -> None:
+    """The start prompt is as good as all, and replies to it are the longest."""
+
+    def say_at_length(request: ChatRequest) -> ChatReply:
+        text = request.messages[-1].content
+        if "generate" in text:
+            return ChatReply(f"<INS>Brief, please: {request.seed}.</INS>", "stop", 50, 9, None)
+        number = int(text.rpartition("What is ")[2].split(" ")[0]) if "What is " in text else 0
+        words = 5 if "Brief" in text else 90
+        return ChatReply(f"The answer is {2 * number}.", "stop", 10, words, None)
+
+    model, cache, winners = ScriptedModel(say_at_length), MemoryCache(), []
+    cheapest: dict[str, Any] = {"prefer": "cheapest_not_worse", "margin": 50.0}
+    cheapest["test_unbeaten_start"] = True
+    for _ in range(2):
+        runner = new_runner(MemoryJournal(), scorer=model, caches={"scorer": cache}, **cheapest)
+        await runner.run()
+        result = outcome(runner)
+        winners.append((result["best"]["instruction"], result["objectives"], result["front"]))
+    assert winners[0] == winners[1]
+    assert "Brief" in winners[0][0]
+    assert winners[0][1]["unknown"] == 0
 
 
 def kinds(events: list[Event]) -> Counter[tuple[str, str]]:

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from opro_cli.app.startable import find_unknown_models, require_prices
+from opro_cli.app.startable import find_unknown_models, note_learnt_prices, require_prices
 from opro_cli.calls.ledger import learn_price
-from opro_cli.core.run.events import Checked
+from opro_cli.core.run.events import Checked, SessionStarted
 from opro_cli.core.run.spend import RoleSpend
 from opro_cli.core.settings.models import OptimizerSettings, PriceSettings, ScorerSettings
+from opro_cli.core.settings.search import ObjectivesSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.reports.spend import serialize_spend
 from opro_cli.testing.session import ScriptedModel
-from tests.loop.runs import MemoryJournal, new_runner, say, settings
+from tests.loop.runs import MemoryJournal, new_runner, outcome, say, settings
 
 INPUT, OUTPUT = 2.0, 8.0  # dollars a million tokens, which nobody but the gateway knows
 
@@ -84,6 +85,48 @@ async def test_answers_that_do_not_say_what_they_cost_stop_the_run_after_one() -
     assert caught.value.about == "config"
     assert "scorer.price" in (caught.value.hint or "")
     assert len(gateway.requests) == 1
+
+
+COMPARED: dict[str, Any] = {
+    "objectives": ObjectivesSettings("usd_per_1000"),
+    "prefer": "cheapest_not_worse",
+}
+
+
+async def test_prompts_that_are_compared_by_dollars_which_nobody_tells_stop_after_one() -> None:
+    gateway = Gateway(tells=False)
+    runner = new_runner(MemoryJournal(), scorer=gateway, concurrency=4, **COMPARED)
+    with pytest.raises(ModelError, match="usd_per_1000: the price of the scorer is not") as caught:
+        await runner.run()
+    assert caught.value.about == "config"
+    assert "search.objectives: {cost: tokens_per_1000}" in (caught.value.hint or "")
+    assert len(gateway.requests) == 1
+
+
+async def test_prompts_are_compared_by_the_dollars_that_answers_tell() -> None:
+    runner = new_runner(MemoryJournal(), scorer=Gateway(), **COMPARED)
+    assert await runner.run() == "finished"
+    result = outcome(runner)
+    assert result["objectives"]["unknown"] == 0
+    assert result["front"][0]["cost"] > 0
+
+
+async def test_a_run_that_began_before_that_was_so_goes_on_without_dollars() -> None:
+    began = SessionStarted(0.0, 1, "0.1.0", 9)
+    model = Gateway(tells=False)
+    runner = new_runner(MemoryJournal(), past=[began], scorer=model, **COMPARED)
+    assert await runner.run() == "finished"
+
+
+def test_a_price_that_only_answers_tell_is_noted() -> None:
+    away = replace(FREE, model="openai/x", api_base="https://models.example/v1")
+    config = replace(settings(**COMPARED), scorer=away, optimizer=FREE_TOO)
+    require_prices(config)
+    (note,) = note_learnt_prices(config)
+    assert note.startswith("search.objectives.cost usd_per_1000: the price of scorer openai/x is n")
+    priced = replace(config, scorer=replace(away, price=PriceSettings(1.0, 2.0)))
+    assert note_learnt_prices(priced) == ()
+    assert note_learnt_prices(settings()) == ()
 
 
 def test_the_key_to_set_for_a_further_role_stands_in_its_section() -> None:

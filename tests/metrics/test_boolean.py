@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.metrics import create_metric
 
 Grading = Callable[..., Grade]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,85 @@ WORDS = {
     "valid": "gültig válido 有效",
     "invalid": "ungültig inválida 无效",
 }
+
+FOUR = """\
+English: yes no true false
+German: ja nein wahr falsch
+French: oui non vrai faux
+Spanish: sí no verdadero falso; sí no cierto falsa
+Portuguese: sim não verdadeiro falso; sim não verdadeira errado
+Italian: sì no vero falso
+Dutch: ja nee waar onwaar; ja neen juist onjuist
+Swedish: ja nej sant falskt; ja nej sann falsk
+Danish: ja nej sandt falsk; ja nej sand usandt
+Norwegian: ja nei sant usant; ja nei sann usann
+Finnish: kyllä ei tosi epätosi; joo ei totta väärin
+Polish: tak nie prawda fałsz
+Czech: ano ne pravda nepravda
+Hungarian: igen nem igaz hamis
+Russian: да нет верно неверно; да нет истинно ложно; да нет правда ложь
+Ukrainian: так ні правда неправда; так ні істина хибно
+Greek: ναι όχι αληθές ψευδές; ΝΑΙ ΟΧΙ αληθής ψευδής; ναι όχι σωστό λάθος
+Turkish: evet hayır doğru yanlış
+Hebrew: כן לא נכון שגוי; כן לא אמת שקר
+Arabic: نعم لا صحيح خطأ; نعم لا صواب خاطئ
+Persian: بله خیر درست نادرست; آری نه صحیح غلط
+Hindi: हाँ नहीं सही गलत; हां नहीं सत्य असत्य
+Urdu: ہاں نہیں صحیح غلط; جی نہیں درست غلط
+Bengali: হ্যাঁ না সত্য মিথ্যা
+Thai: ใช่ ไม่ใช่ จริง เท็จ
+Vietnamese: có không đúng sai
+Indonesian: ya tidak benar salah
+Swahili: ndiyo hapana kweli uongo; ndio hapana sahihi uongo
+Esperanto: jes ne vera malvera; jes ne vera falsa
+Chinese: 是 否 真 假; 是的 不是 正确 错误; 對 不對 正確 錯誤
+Japanese: はい いいえ 正しい 間違い; はい いいえ 真 偽
+Korean: 예 아니오 참 거짓; 네 아니요 맞음 틀림
+"""
+"""The languages of the manual: yes, no, true, false."""
+LANGUAGES = dict(line.split(": ") for line in FOUR.splitlines())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_four_words_of_each_language_are_read_in_gold_answers_and_replies(
+    grade: Grading, language: str
+) -> None:
+    for words in LANGUAGES[language].split("; "):
+        for word, meaning in zip(words.split(), ("yes", "no", "true", "false"), strict=True):
+            assert create_metric("boolean").target(word) == meaning
+            for reply in (word, f"{word}.", f"**{word}**"):
+                assert grade("boolean", reply, meaning).score == 1.0, reply
+            other = {"yes": "no", "no": "yes", "true": "false", "false": "true"}[meaning]
+            assert grade("boolean", word, other).score == 0.0
+
+
+def test_the_manual_lists_these_languages() -> None:
+    text = " ".join((ROOT / "opro_cli" / "docs" / "answers.md").read_text("utf-8").split())
+    told = text.partition("valid and invalid in gold answers and replies in ")[2].partition(";")[0]
+    assert set(re.split(r", | and ", told)) == LANGUAGES.keys()
+
+
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [
+        ("ہاں۔", 1.0),
+        ("جی ہاں۔", 1.0),
+        ("جی نہیں۔", 0.0),
+        ("نہیں، یہ غلط ہے۔", 0.0),
+        ("Det er sandt.", 1.0),
+        # A denied verb is no assertion.
+        ("No es verdadero.", 0.0),
+        ("La afirmación no es cierta.", 0.0),
+        ("Non è vero.", 0.0),
+        ("Isso não é verdadeiro.", 0.0),
+        ("To nie jest fałsz.", 1.0),
+        ("No, es verdadero.", 0.0),
+    ],
+)
+def test_a_sentence_in_another_language_says_what_it_says(
+    grade: Grading, reply: str, score: float
+) -> None:
+    assert grade("boolean", reply, "yes").score == score
 
 
 @pytest.mark.parametrize(

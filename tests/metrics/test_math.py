@@ -43,6 +43,7 @@ SAME = [
     (r"12\pi", "12π"),
     (r"\frac{\pi}{2}", r"\frac12\pi"),
     (r"12\pi", "37.6991"),
+    (r"\sqrt2", "1.4142"),
     (r"e^{-1}", r"\frac{1}{e}"),
     # expressions
     ("x^2+3x+2", "2 + 3x + x^2"),
@@ -129,6 +130,16 @@ def test_one_answer_in_two_spellings_is_the_same(one: str, other: str) -> None:
 def test_two_answers_are_not_the_same(one: str, other: str) -> None:
     assert not is_same_math(one, other)
     assert not is_same_math(other, one)
+
+
+@pytest.mark.parametrize(("gold", "four", "three"), [(r"\sqrt2", "1.4142", "1.414"),
+                                                     (r"\pi", "3.1416", "3.142")])  # fmt: skip
+def test_four_decimals_stand_for_an_irrational_gold_answer(
+    gold: str, four: str, three: str
+) -> None:
+    assert is_same_math(four, gold)
+    assert not is_same_math(three, gold)
+    assert is_same_math(gold, three)  # as precise as the gold answer is
 
 
 def test_a_rounded_decimal_is_right_where_the_gold_answer_is_one() -> None:

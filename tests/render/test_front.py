@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import pytest
+from msgspec import structs
 from rich.cells import cell_len
 
 from opro_cli.core.run.state import RunState
@@ -15,7 +16,7 @@ from opro_cli.render.html.front import build_front
 from opro_cli.render.html.view import build_view
 from opro_cli.render.tables import Page
 from opro_cli.reports.recorded import History
-from tests.core.runs import new_state, proposed
+from tests.core.runs import answered, new_state, proposed
 from tests.render.test_safe import only_visible
 from tests.reports.test_cheaper import TOKENS, answer_all, compared, pruned, result_of
 from tests.reports.test_result import recorded
@@ -48,6 +49,41 @@ def test_dollars_are_shown_as_such() -> None:
 def test_prompts_of_unknown_cost_are_counted() -> None:
     text = " ".join(shown(result_of(pruned(short=None))))
     assert "1 prompt left out: what some of the answers cost is unknown" in text
+    assert "the cost of 50 of 50 answers on dev is unknown, since the scorer's server did" in text
+
+
+FROM_CACHE = {"via": "cache", "prompt_tokens": 0, "completion_tokens": 0, "usd": 0.0}
+
+
+@pytest.mark.parametrize("text", ["good", "a cheap one"])
+def test_a_preference_that_cannot_be_followed_says_why(text: str) -> None:
+    """An older opro has asked these before, and the cache does not know what they took."""
+    state = new_state(
+        "start", steps=1, per_step=2, train=100, dev=100, test=9, prefer="cheapest_not_worse"
+    )
+    answer_all(state, "start", "train", wrong=40)
+    state.apply(proposed(1, 0, "good"))
+    state.apply(proposed(1, 1, "a cheap one"))
+    for each in ("good", "a cheap one"):
+        answer_all(state, each, "train")
+        for question in range(100):
+            event = answered(each, question, float(question > 0 or each == "good"), "dev")
+            state.apply(structs.replace(event, **FROM_CACHE) if each == text else event)
+    answer_all(state, "start", "dev", wrong=40)
+    told = " ".join(shown(result_of(state)))
+    assert "the cost of 100 of 100 answers on dev is unknown, since an older opro has put" in told
+    assert "(`--no-cache` asks anew)" in told
+    missed = "2 finalists" if text == "good" else "1 finalist"  # all, or that one
+    assert f"search.prefer: {missed} passed over for that" in told
+    assert "--no-cache" in page_of(state)
+
+
+def test_a_run_whose_costs_are_all_unknown_says_so() -> None:
+    state = new_state("start", train=5, objectives=TOKENS)
+    answer_all(state, "start", "train", prompt=None)
+    told = shown(result_of(state))
+    assert "the cost of 5 of 5 answers on train is unknown" in " ".join(told)
+    assert "5 of 5 answers on train" in page_of(state)
 
 
 def test_a_run_that_ignores_costs_shows_none() -> None:

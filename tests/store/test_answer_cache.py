@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from opro_cli.core.settings.models import EndpointSettings, ScorerSettings
-from opro_cli.core.task.example import ChatReply, ChatRequest, Message
+from opro_cli.core.task.example import ChatReply, ChatRequest, Message, Took
 from opro_cli.errors import UsageError
 from opro_cli.store import answer_file
 from opro_cli.store.answer_cache import WRITE_AT, AnswerStore, BoundCache
@@ -72,7 +72,9 @@ def test_a_text_comes_back_as_it_was(text: str) -> None:
     cache.put(cache.key(asking(1)), ChatReply(text, text, 1, 1, None))
     cache.close()
     cache = opened()
-    assert cache.get(cache.key(asking(1))) == ChatReply(text, text, 0, 0, 0.0)
+    assert cache.get(cache.key(asking(1))) == ChatReply(
+        text, text, 0, 0, 0.0, took=Took(1, 1, None)
+    )
     cache.close()
 
 
@@ -91,7 +93,7 @@ def test_a_broken_answer_of_an_older_opro_is_replaced(broken: ChatReply) -> None
     cache.put(key, ChatReply("7", "stop", 1, 1, None))
     cache.close()
     cache = opened()
-    assert cache.get(key) == ChatReply("7", "stop", 0, 0, 0.0)
+    assert cache.get(key) == ChatReply("7", "stop", 1, 1, None).set_free()
     cache.close()
 
 
@@ -147,7 +149,7 @@ def test_of_two_answers_the_first_one_stays() -> None:
     one.close()
     other.close()
     cache = opened()
-    assert cache.get(cache.key(asking(1))) == ChatReply("a", "stop", 0, 0, 0.0)
+    assert cache.get(cache.key(asking(1))) == ChatReply("a", "stop", 1, 1, 0.0).set_free()
     cache.close()
 
 
@@ -258,7 +260,7 @@ def damage_inside(path: Path) -> None:
 
 def write_as_a_newer_opro(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as file:
-        file.execute("PRAGMA user_version = 4")
+        file.execute("PRAGMA user_version = 6")
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,17 @@ PRAGMA user_version = 1;
 INSERT_1 = "INSERT INTO answers (key, text, finish_reason, model, made, used) VALUES (?,?,?,?,?,?)"
 
 
+def paid(text: str) -> ChatReply:
+    return ChatReply(text, "stop", 9, 1, 0.001)
+
+
 def reply(text: str) -> ChatReply:
+    """The answer as the cache gives it."""
+    return paid(text).set_free()
+
+
+def reply_of_old(text: str) -> ChatReply:
+    """The answer that an older opro kept, without what it took."""
     return ChatReply(text, "stop", 0, 0, 0.0)
 
 
@@ -56,7 +66,7 @@ def write_answers(path: Path) -> bytes:
     """A cache with ANSWERS, as bytes."""
     store = AnswerStore(path, LIMIT)
     for key, text in ANSWERS.items():
-        store.put(key, "openai/m", reply(text))
+        store.put(key, "openai/m", paid(text))
     store.close()
     assert store.trouble == ""
     return path.read_bytes()
@@ -71,14 +81,14 @@ def write_schema_1(path: Path) -> None:
         file.commit()
 
 
-def use(path: Path) -> Counter[str]:
+def use(path: Path, of: Callable[[str], ChatReply] = reply) -> Counter[str]:
     """Look up all answers and keep one; what came of it."""
     seen: Counter[str] = Counter()
     store = AnswerStore(path, LIMIT)
     for key, text in ANSWERS.items():
         found = store.get(key)
-        seen["missed" if found is None else "right" if found == reply(text) else "WRONG"] += 1
-    store.put(NEW_KEY, "openai/m", reply("new"))
+        seen["missed" if found is None else "right" if found == of(text) else "WRONG"] += 1
+    store.put(NEW_KEY, "openai/m", paid("new"))
     if not store.trouble:
         assert store.get(NEW_KEY) == reply("new")
     store.close()
@@ -156,6 +166,8 @@ def change(path: Path, statement: str) -> None:
         "UPDATE answers SET crc = NULL WHERE id = 5",
         "UPDATE answers SET crc = crc + 1 WHERE id = 5",
         "UPDATE answers SET crc = 'crc' WHERE id = 5",
+        "UPDATE answers SET took = NULL WHERE id = 5",
+        "UPDATE answers SET took = x'5b392c312c302e30315d' WHERE id = 5",  # a tenth of a cent more
         # The row of another key, as a damaged index finds it.
         "UPDATE answers SET text = (SELECT text FROM answers WHERE id = 6), "
         "crc = (SELECT crc FROM answers WHERE id = 6) WHERE id = 5",
@@ -168,7 +180,7 @@ def test_a_damaged_row_is_missed_and_replaced_by_the_next_answer(statement: str)
     store = AnswerStore(path, LIMIT)
     assert store.get(key) is None
     assert all(store.get(other) == reply(ANSWERS[other]) for other in ANSWERS if other != key)
-    store.put(key, "openai/m", reply("asked again"))
+    store.put(key, "openai/m", paid("asked again"))
     store.close()
     assert store.trouble == ""
     store = AnswerStore(path, LIMIT)
@@ -198,7 +210,7 @@ def test_the_answers_of_an_older_opro_are_found_and_get_their_checksums() -> Non
     assert read_cache_info().answers == len(ANSWERS)
     assert version(path) == CONVERTING
     store = AnswerStore(path, LIMIT, clock=lambda: 10.0)
-    assert all(store.get(key) == reply(text) for key, text in ANSWERS.items())
+    assert all(store.get(key) == reply_of_old(text) for key, text in ANSWERS.items())
     assert store._writer is not None  # it works though nothing is put
     while not store._converted:
         assert store.trouble == ""
@@ -207,9 +219,33 @@ def test_the_answers_of_an_older_opro_are_found_and_get_their_checksums() -> Non
     with contextlib.closing(sqlite3.connect(path)) as file:
         rows = file.execute("SELECT key, text, finish_reason, crc FROM answers").fetchall()
     assert all(row[3] == compute_checksum(*row[:3]) for row in rows)
-    assert use(path) == Counter({"right": len(ANSWERS)})
+    assert use(path, reply_of_old) == Counter({"right": len(ANSWERS)})
     change(path, "UPDATE answers SET crc = NULL WHERE id = 5")
-    assert use(path) == Counter({"right": len(ANSWERS) - 1, "missed": 1})
+    assert use(path, reply_of_old) == Counter({"right": len(ANSWERS) - 1, "missed": 1})
+
+
+def write_schema_3(path: Path) -> None:
+    """As opro wrote it before it kept what answers took: with a checksum in each row."""
+    write_schema_1(path)
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("ALTER TABLE answers ADD COLUMN crc INTEGER")
+        rows = file.execute("SELECT key, text, finish_reason, id FROM answers").fetchall()
+        crcs = [(compute_checksum(*row[:3]), row[3]) for row in rows]
+        file.executemany("UPDATE answers SET crc = ? WHERE id = ?", crcs)
+        file.execute("PRAGMA user_version = 3")
+        file.commit()
+
+
+def test_answers_of_an_opro_that_kept_no_tokens_are_found_without_them() -> None:
+    path = find_cache_path()
+    write_schema_3(path)
+    assert use(path, reply_of_old) == Counter({"right": len(ANSWERS)})
+    assert version(path) == CONVERTED
+    store = AnswerStore(path, LIMIT)
+    assert store.get(NEW_KEY) == reply("new")
+    store.close()
+    change(path, "UPDATE answers SET crc = NULL WHERE id = 5")  # each had a checksum before
+    assert use(path, reply_of_old) == Counter({"right": len(ANSWERS) - 1, "missed": 1})
 
 
 def test_a_session_that_ends_early_leaves_a_file_half_converted_and_the_next_goes_on(
@@ -226,7 +262,7 @@ def test_a_session_that_ends_early_leaves_a_file_half_converted_and_the_next_goe
         patch.setattr("opro_cli.store.answer_table.CONVERT_FOR", 0.001)
         AnswerStore(path, LIMIT).close()
     assert version(path) == CONVERTING
-    assert use(path) == Counter({"right": len(ANSWERS)})
+    assert use(path, reply_of_old) == Counter({"right": len(ANSWERS)})
     store = AnswerStore(path, LIMIT)
     while not store._converted:
         assert store.trouble == ""
@@ -250,7 +286,7 @@ def test_a_full_disk_keeps_a_file_from_being_converted_and_not_from_being_read(
     store = AnswerStore(path, LIMIT, clock=lambda: 10.0)
     while store._to_convert is not None:
         assert not store._converted
-    assert all(store.get(key) == reply(text) for key, text in ANSWERS.items())
+    assert all(store.get(key) == reply_of_old(text) for key, text in ANSWERS.items())
     store.close()
     assert store.trouble == ""
     assert version(path) == CONVERTING
@@ -259,8 +295,8 @@ def test_a_full_disk_keeps_a_file_from_being_converted_and_not_from_being_read(
 OPEN = """\
 import sys
 from pathlib import Path
-from tests.store.test_answer_damage import use
-print(sorted(use(Path(sys.argv[1])).items()))
+from tests.store.test_answer_damage import reply_of_old, use
+print(sorted(use(Path(sys.argv[1]), reply_of_old).items()))
 """
 
 
@@ -289,7 +325,7 @@ def test_an_answer_of_an_older_opro_that_is_still_at_work_is_not_in_the_way() ->
         file.commit()
     store = AnswerStore(path, LIMIT)
     assert store.get(key) is None
-    store.put(key, "m", reply("new"))
+    store.put(key, "m", paid("new"))
     store.close()
     store = AnswerStore(path, LIMIT)
     assert store.get(key) == reply("new")
@@ -299,5 +335,8 @@ def test_an_answer_of_an_older_opro_that_is_still_at_work_is_not_in_the_way() ->
 def test_the_checksum_is_one_of_the_key_and_of_where_its_parts_end() -> None:
     assert compute_checksum(b"ab", b"c", b"d") != compute_checksum(b"a", b"bc", b"d")
     assert compute_checksum(b"a", b"bc", b"d") != compute_checksum(b"a", b"b", b"cd")
+    assert compute_checksum(b"a", b"b", b"cd", b"e") != compute_checksum(b"a", b"b", b"c", b"de")
+    assert compute_checksum(b"a", b"b", b"c", b"") != compute_checksum(b"a", b"b", b"c")
     assert compute_checksum(b"a", b"b", 1) is None
-    assert answer_rows.decode_reply((1, b"b", b"c", 0, None), b"a", converted=True) is None
+    assert compute_checksum(b"a", b"b", b"c", 1) is None
+    assert answer_rows.decode_reply((1, b"b", b"c", 0, None, None), b"a", converted=True) is None

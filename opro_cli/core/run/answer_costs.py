@@ -1,8 +1,9 @@
 """The tokens and dollars that a candidate's answers took, so that candidates can be compared by it.
 
-An answer from the answer cache, and one that a provider did not meter, has no figures: it is
-counted apart, and a mean is known only where every answer has some. One that is taken over from the
-probe before a run has those of the probe.
+An answer from the answer cache has the figures of when it was asked, and so has one that is taken
+over from the probe before a run. One that a provider did not meter, or that an older
+opro has put into the cache, has none: it is counted apart, and a mean is known only where every
+answer has some.
 """
 
 from __future__ import annotations
@@ -102,12 +103,11 @@ def sum_costs(event: Answered, before: ReplyCost | None) -> ReplyCost:
 
 
 def _read_cost(event: FirstReply | Answered) -> ReplyCost:
-    """Return the cost of one reply; what came from the cache was billed to another run."""
-    if event.via == "cache" and not event.prompt_tokens:
-        return ReplyCost(None, None, None)
-    usd = event.usd
-    pico = None if usd is None else round(usd * PICO)
-    return ReplyCost(event.prompt_tokens, event.completion_tokens, pico)
+    """Return the cost of one reply; what came from the cache was billed when it was asked."""
+    prompt, completion, usd = event.prompt_tokens, event.completion_tokens, event.usd
+    if event.via == "cache" and not prompt:
+        prompt, completion, usd = event.took or (None, None, None)
+    return ReplyCost(prompt, completion, None if usd is None else round(usd * PICO))
 
 
 def _add(first: ReplyCost, second: ReplyCost) -> ReplyCost:

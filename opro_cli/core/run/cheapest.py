@@ -190,7 +190,7 @@ def choose_cheapest(
 def _choose_pruned(state: RunState, leader: Candidate, finalists: Sequence[Candidate]) -> Candidate:
     """Return the shortest finalist that is likely no worse than the start prompt and the leader.
 
-    They are ordered by length: answers may come from the cache, which knows nothing of tokens. One
+    They are ordered by length: tokens may be unknown, as of answers that an older opro cached. One
     whose answers are known to cost more than those of the start prompt is passed over.
     """
     start, *pruned = finalists

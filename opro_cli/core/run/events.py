@@ -14,7 +14,9 @@ verdict (`test_used`), what a probe before the run spent (`probed`), and runs wh
 by train and dev together; 9 has races that need no full answer sheet (`looked`), what a proposal
 was made for (`note`), runs whose exemplars are balanced over labels whatever chooses them, and in
 which a prompt is not asked the train questions that it shows as worked examples; 10 has positions
-that are tried in several steps, and races that do not go by a prompt that may not win.
+that are tried in several steps, races that do not go by a prompt that may not win, and what
+answers from the cache took when they were asked (`took`), by which its runs compare costs; they
+stop where costs in dollars are to be compared and no answer says what it cost.
 """
 
 from __future__ import annotations
@@ -38,6 +40,10 @@ Number = Annotated[float, Meta(gt=-1e15, lt=1e15)]
 Count = Annotated[int, Meta(gt=-(10**15), lt=10**15)]
 # Any finite number: a loss may be of any size.
 Score = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+
+TookBefore = tuple[Count | None, Count | None, Number | None]
+"""What a reply from the answer cache took when its model was asked: tokens of prompt and reply, and
+dollars. Nothing of it is spent again; candidates are compared by it."""
 
 
 class _Record(Struct, frozen=True, tag_field="event"):
@@ -119,6 +125,7 @@ class FirstReply(_Record, frozen=True, tag="reasoned"):
     key: str = ""
     role: str = "scorer"
     reasoning_tokens: Count | None = None
+    took: TookBefore | None = None
 
 
 class Answered(_Record, frozen=True, tag="answered"):
@@ -141,10 +148,11 @@ class Answered(_Record, frozen=True, tag="answered"):
     seconds: Number
     via: Via = "call"
     reasoning_tokens: Count | None = None
+    took: TookBefore | None = None
 
     @property
     def is_taken_over(self) -> bool:
-        """It was given in the probe before the run: what the answer cache has is without tokens."""
+        """It was given in the probe before the run: one from the answer cache has no tokens."""
         return self.via == "cache" and self.prompt_tokens != 0
 
 

@@ -94,3 +94,12 @@ class Settings:
         """The models that the config has, by role."""
         known = {"scorer": self.scorer, "optimizer": self.optimizer, **self.roles}
         return {role: model for role, model in known.items() if model.model != UNUSED}
+
+    @property
+    def asked_models(self) -> dict[str, ModelSettings]:
+        """Those that a run may ask: one whose strategy asks no optimizer can do without its key.
+
+        An evaluator of another kind may ask any of them.
+        """
+        asks = self.asks_optimizer or self.task.evaluator != "model"
+        return {role: each for role, each in self.models.items() if asks or role != "optimizer"}

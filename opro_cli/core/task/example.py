@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -193,6 +193,17 @@ MOST_USD = 10_000.0
 it. A larger amount is no price, and unknown."""
 
 
+class Took(NamedTuple):
+    """What an answer took when its model was asked: tokens and dollars, None for what is unknown.
+
+    It is known of an answer from the answer cache too, which costs nothing now.
+    """
+
+    prompt: int | None
+    completion: int | None
+    usd: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class ChatReply:
     """One answer of a chat model.
@@ -206,6 +217,8 @@ class ChatReply:
         more: Further choices if several were requested.
         reasoning_tokens: Those of the completion that were thoughts, of all choices; None if the
             provider did not report them.
+        took: Of an answer from the answer cache, what it took when it was asked; None if the cache
+            does not know, and of every other answer.
     """
 
     text: str
@@ -215,11 +228,18 @@ class ChatReply:
     usd: float | None
     more: tuple[Choice, ...] = ()
     reasoning_tokens: int | None = None
+    took: Took | None = None
 
     @property
     def filtered(self) -> bool:
         """A content filter removed the whole answer, or the model declined: no retry would help."""
         return is_filtered(self.text, self.finish_reason)
+
+    def set_free(self) -> ChatReply:
+        """Return the answer as the answer cache gives it: at no cost, with what it took before."""
+        took = Took(self.prompt_tokens, self.completion_tokens, self.usd)
+        known = None if took.prompt is None and took.usd is None else took
+        return ChatReply(self.text, self.finish_reason, 0, 0, 0.0, took=known)
 
     @property
     def failed(self) -> bool:

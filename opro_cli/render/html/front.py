@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opro_cli.render.front import COSTS, describe_unknown, name_candidate
+from opro_cli.render.front import COSTS, list_unknown, name_candidate
 from opro_cli.render.html.markup import Markup, bdi, element
 from opro_cli.render.html.view import RunView, limit_text, note, place, section, table
 from opro_cli.render.safe import display_prompt
@@ -15,10 +15,13 @@ _EDGE = 0.06
 
 def build_front(view: RunView) -> Markup | None:
     """Return the section, None for a run that does not look at costs."""
-    front = view.result.get("front")
-    if not front:
+    objectives = view.result.get("objectives")
+    if not objectives:
         return None
-    objectives = view.result["objectives"]
+    front = view.result["front"]
+    unknown = [note(f"{line}.") for line in list_unknown(objectives)]
+    if not front:
+        return section(view, "front", "Score against cost", *unknown) if unknown else None
     kind, split = objectives["cost"], objectives["split"]
     rows: list[list[Markup | str]] = [
         [
@@ -30,7 +33,6 @@ def build_front(view: RunView) -> Markup | None:
         for each in front
     ]
     titles = ["prompt", f"score on {split}", COSTS[kind], "text"]
-    unknown = objectives["unknown"]
     return section(
         view,
         "front",
@@ -39,7 +41,7 @@ def build_front(view: RunView) -> Markup | None:
         note(f"Costs are those of the answers on {'dev' if 'dev' in split else 'train'}."),
         _build_chart(view) if len(front) > 1 else None,
         table("The front of score against cost", titles, rows),
-        note(f"{describe_unknown(unknown)}.") if unknown else None,
+        *unknown,
     )
 
 
