@@ -222,6 +222,8 @@ class MeteredCall(Protocol):
     ) -> Replied:
         """Ask a model. An exception ends the evaluation; the evaluator lets it pass.
 
+        Where the run ends with it (a budget, Ctrl-C), nothing comes of the evaluation either way.
+
         Args:
             role: The model.
             messages: The chat.

@@ -41,7 +41,7 @@ from opro_cli.core.task.example import (
     ChatReply,
     ChatRequest,
 )
-from opro_cli.errors import EmptyReplyError, JournalError, ModelError
+from opro_cli.errors import EmptyReplyError, Halted, JournalError, ModelError
 from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
 from opro_cli.reports.request_words import name_role
 
@@ -49,10 +49,6 @@ UNRECORDED = "its answer came, and could not be recorded"
 """Why a call that was answered counts without its answer."""
 FIRST_TRIES = 2
 """Calls that are made to an address which has never answered and may be a wrong one."""
-
-
-class Halted(Exception):
-    """A clean stop was asked for while a call waited."""
 
 
 class Record(Protocol):

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from opro_cli.calls.attempts import RetryPolicy, TimedReply
-from opro_cli.calls.metered import Calls, Halted
+from opro_cli.calls.metered import Calls
 from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Proposed
 from opro_cli.core.run.progress import Progress
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import ChatReply, ChatRequest, Message
-from opro_cli.errors import BudgetReached, ModelError
+from opro_cli.errors import BudgetReached, Halted, ModelError
 from opro_cli.testing.session import ScriptedModel
 from tests.fakes.memory_cache import ForgetfulCache, MemoryCache
 from tests.loop.runs import (
