@@ -166,6 +166,7 @@ class ExtraSettings:
     )
 
 
+USUAL_TIMEOUT = 120.0
 ASSUMED_REPLY = 4096
 """Tokens that a reply without a limit is taken to have, wherever calls are counted beforehand."""
 
@@ -242,8 +243,11 @@ class ModelSettings:
     concurrency: int = key(whole(1, MOST_AT_ONCE), 32, doc="Calls in flight at a time.")
     timeout: float = key(
         number(0, above=True),
-        120.0,
-        doc="Seconds for one call, from sending it to the last byte of its reply.",
+        USUAL_TIMEOUT,
+        doc="Seconds for one call, from sending it to the last byte of its reply. One that takes "
+        "longer counts at its upper bound, and is made again. A python: function is given up "
+        "likewise: an async one is cancelled, and of another the thread is left behind, which "
+        "keeps nothing from ending.",
     )
     requests_per_minute: int | None = key(
         optional(whole(1)),
