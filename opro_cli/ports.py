@@ -204,6 +204,12 @@ class Strategy(Protocol):
         return ""
 
 
+def is_built_in(strategy: Strategy) -> bool:
+    """Return True for a strategy of opro's own, whose exceptions are defects of opro."""
+    asked = getattr(strategy, "inner", strategy)  # of the strategies/headroom
+    return type(asked).__module__.startswith("opro_cli.")
+
+
 class MeteredCall(Protocol):
     """The calls that an evaluator makes for one example under one candidate.
 
