@@ -184,5 +184,16 @@ class Interrupted(OproError):
     exit_code = 130
 
 
-class BudgetReached(Exception):
+class Stopped(Exception):
+    """A call was not made because the run ends here: no fault of anybody's.
+
+    Whoever calls a model lets it pass, code of the user's included.
+    """
+
+
+class BudgetReached(Stopped):
     """No further call fits under a ceiling; the text says which one."""
+
+
+class Halted(Stopped):
+    """A clean stop was asked for while a call waited."""

@@ -23,7 +23,7 @@ from opro_cli.core.task.prompt import (
     build_messages,
     build_second_round,
 )
-from opro_cli.errors import PINNED, OproError, RunError, UsageError
+from opro_cli.errors import PINNED, OproError, RunError, Stopped, UsageError
 from opro_cli.ports import Grader, MeteredCall, Metric
 from opro_cli.reading.thoughts import drop_open_thoughts
 
@@ -252,14 +252,17 @@ class OutsideEvaluator:
         self.splits: bool = getattr(self._part, "splits", True)
 
     async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
-        """Evaluate as the user's object does; its errors become a RunError."""
+        """Evaluate as the user's object does; its errors become a RunError.
+
+        What its calls raise is not of its making, and passes.
+        """
         try:
             value = await self._part.evaluate(candidate, example, call)
             if isinstance(value, Evaluation):
                 value = _read_numbers(value)
             elif (number := read_value(value)) is not None:
                 value = Evaluation(number, f"{number:g}")
-        except OproError:
+        except (OproError, Stopped):
             raise
         except (Exception, SystemExit) as error:
             raise RunError(

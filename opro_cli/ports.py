@@ -204,6 +204,12 @@ class Strategy(Protocol):
         return ""
 
 
+def is_built_in(strategy: Strategy) -> bool:
+    """Return True for a strategy of opro's own, whose exceptions are defects of opro."""
+    asked = getattr(strategy, "inner", strategy)  # of the strategies/headroom
+    return type(asked).__module__.startswith("opro_cli.")
+
+
 class MeteredCall(Protocol):
     """The calls that an evaluator makes for one example under one candidate.
 
@@ -221,6 +227,8 @@ class MeteredCall(Protocol):
         repeat: int = 1,
     ) -> Replied:
         """Ask a model. An exception ends the evaluation; the evaluator lets it pass.
+
+        Where the run ends with it (a budget, Ctrl-C), nothing comes of the evaluation either way.
 
         Args:
             role: The model.

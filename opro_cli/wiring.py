@@ -36,6 +36,7 @@ from opro_cli.grading.grader import SUPPLIED_METRIC, build_grader, build_metric,
 from opro_cli.metrics import METRICS, create_metric
 from opro_cli.models import build_model
 from opro_cli.models.accounts import make_redactor, name_key_variable
+from opro_cli.models.callable import apply_timeout
 from opro_cli.models.control import ControlModel
 from opro_cli.models.prices import find_capped_prices
 from opro_cli.models.providers import find_model_defaults
@@ -377,7 +378,7 @@ def build_models(
     workers = None
     for role, model in settings.asked_models.items():
         if supplied and role in supplied:
-            built[role] = (supplied[role],)
+            built[role] = (apply_timeout(supplied[role], model.timeout),)
         elif is_embedded(model.model):
             # Imported when used, as in `build_model`.
             from opro_cli.models.embedded import EmbeddedModel, Workers

@@ -11,10 +11,12 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from opro_cli.core.run.progress import Role
+from opro_cli.core.settings.models import ModelSettings
 from opro_cli.errors import ModelError
 from opro_cli.ports import ChatModel
 
@@ -330,6 +332,29 @@ class RateLimiter:
     def correct(self, tokens: int, used: int) -> None:
         """Correct the limit for a call of about `tokens` that took `used` of them."""
         self._next_token += (used - tokens) * self._per_token
+
+
+def build_turns(models: Mapping[Role, ModelSettings]) -> dict[Role, RateLimiter]:
+    """Return the limits a minute of each role: the same ones for all that ask the same account.
+
+    A provider counts the requests of a key, whoever in a run makes them. Where the sections of the
+    roles disagree, or only one names a limit, the lowest that is named holds for all of them.
+    """
+    by_account: dict[object, list[ModelSettings]] = {}
+    for model in models.values():
+        by_account.setdefault(model.account, []).append(model)
+    turns = {
+        account: RateLimiter(
+            _find_least(model.requests_per_minute for model in same),
+            _find_least(model.tokens_per_minute for model in same),
+        )
+        for account, same in by_account.items()
+    }
+    return {role: turns[model.account] for role, model in models.items()}
+
+
+def _find_least(limits: Iterable[int | None]) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 Item = TypeVar("Item")

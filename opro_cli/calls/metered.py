@@ -26,6 +26,7 @@ from opro_cli.calls.endpoints import (
     Endpoint,
     Endpoints,
     RateLimiter,
+    build_turns,
     is_congested,
 )
 from opro_cli.calls.ledger import Ledger, Reservation, count_tokens
@@ -41,7 +42,7 @@ from opro_cli.core.task.example import (
     ChatReply,
     ChatRequest,
 )
-from opro_cli.errors import EmptyReplyError, JournalError, ModelError
+from opro_cli.errors import EmptyReplyError, Halted, JournalError, ModelError
 from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
 from opro_cli.reports.request_words import name_role
 
@@ -49,10 +50,6 @@ UNRECORDED = "its answer came, and could not be recorded"
 """Why a call that was answered counts without its answer."""
 FIRST_TRIES = 2
 """Calls that are made to an address which has never answered and may be a wrong one."""
-
-
-class Halted(Exception):
-    """A clean stop was asked for while a call waited."""
 
 
 class Record(Protocol):
@@ -93,7 +90,8 @@ class Calls:
     _known: AnswerLookup = field(init=False)
 
     def __post_init__(self) -> None:
-        self._endpoints = {role: self._build_endpoints(role) for role in self.models}
+        turns = build_turns({role: self.settings.models[role] for role in self.models})
+        self._endpoints = {role: self._build_endpoints(role, turns[role]) for role in self.models}
         for role in self.models:
             self.activity.in_flight.setdefault(role, 0)
         own = {role: model.price for role, model in self.settings.models.items()}
@@ -102,7 +100,7 @@ class Calls:
         )
         self._known = AnswerLookup(self.settings, self.caches)
 
-    def _build_endpoints(self, role: Role) -> Endpoints:
+    def _build_endpoints(self, role: Role, turns: RateLimiter) -> Endpoints:
         settings = self.settings.models[role]
         weights = [each.weight for each in settings.endpoints or ()] or [1.0]
         deployed = zip(self.models[role], settings.deployments, weights, strict=True)
@@ -117,7 +115,7 @@ class Calls:
                 )
                 for model, at, weight in deployed
             ],
-            RateLimiter(settings.requests_per_minute, settings.tokens_per_minute),
+            turns,
             sleep=self._sleep,
             on_wait=self._show_wait,
             out=self.activity.out,

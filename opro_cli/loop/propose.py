@@ -17,11 +17,11 @@ from opro_cli.calls.checks import is_alive, is_unnamed
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
-from opro_cli.core.run.view import Ask, Draft, End, SearchView
-from opro_cli.core.task.example import CUT, ChatReply, ChatRequest, Choice, Message
+from opro_cli.core.run.view import Ask, Draft, End, SearchView, check_proposal
+from opro_cli.core.task.example import CUT, ChatReply, ChatRequest, Choice
 from opro_cli.core.task.prompt import Content, Prompt, encode_form
 from opro_cli.errors import PINNED, EmptyReplyError, ModelError, OproError, RunError
-from opro_cli.ports import Strategy
+from opro_cli.ports import Strategy, is_built_in
 
 NO_SEVERAL = frozenset({400, 422, 501})
 """Statuses of servers that refuse to give several choices in one call. If a status meant something
@@ -96,7 +96,7 @@ class Proposing:
                     self._plan = step, proposals
                     return proposals
                 for proposal in proposals:
-                    _check_proposal(proposal)
+                    check_proposal(proposal)
                     samples = proposal.samples if isinstance(proposal, Ask) else 1
                     by_sample += [proposal] * samples
             self._plan = step, tuple(by_sample)
@@ -118,8 +118,7 @@ class Proposing:
         except OproError:
             raise
         except (Exception, SystemExit) as error:
-            asked = getattr(self.strategy, "inner", self.strategy)  # of the strategies/headroom
-            if type(asked).__module__.startswith("opro_cli."):
+            if is_built_in(self.strategy):
                 raise
             raise RunError(
                 f"search.strategy {self.strategy.name} failed in {method}: "
@@ -292,22 +291,3 @@ class Proposing:
             "forms": forms if any(forms) else (),
             "rejected": rejected if any(rejected) else (),
         }
-
-
-def _check_proposal(proposal: object) -> None:
-    """Refuse what a strategy may not propose.
-
-    Raises:
-        TypeError: It is neither an Ask with messages nor a Draft with a content.
-    """
-    match proposal:
-        case Ask(messages=messages):
-            fine = all(isinstance(message, Message) for message in messages)
-        case Draft(content=content):
-            fine = isinstance(content, Content | str)
-        case _:
-            fine = False
-    if not fine:
-        raise TypeError(
-            f"expected an Ask of messages, or a Draft of a prompt, found {proposal!r:.60}"
-        )

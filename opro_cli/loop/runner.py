@@ -15,7 +15,7 @@ from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.calls.budget import read_clock
 from opro_cli.calls.checks import check_endpoints, check_first
 from opro_cli.calls.endpoints import WorkerPool
-from opro_cli.calls.metered import Calls, Halted
+from opro_cli.calls.metered import Calls
 from opro_cli.core.racing.race import BLOCK
 from opro_cli.core.run.events import (
     Answered,
@@ -36,7 +36,7 @@ from opro_cli.core.settings.models import PriceSettings
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Example, Split
-from opro_cli.errors import BudgetReached, DoubtfulAnswers, JournalError, OproError
+from opro_cli.errors import BudgetReached, DoubtfulAnswers, Halted, JournalError, OproError
 from opro_cli.loop.doubts import Doubts
 from opro_cli.loop.first_answers import FirstAnswers
 from opro_cli.loop.levels import draw_level

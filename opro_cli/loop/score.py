@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -31,7 +31,16 @@ from opro_cli.core.task.example import (
     Replied,
     Split,
 )
-from opro_cli.errors import DoubtfulAnswers, EmptyReplyError, ModelError, OproError, RunError
+from opro_cli.core.task.prompt import Content
+from opro_cli.errors import (
+    DoubtfulAnswers,
+    EmptyReplyError,
+    JournalError,
+    ModelError,
+    OproError,
+    RunError,
+    Stopped,
+)
 from opro_cli.loop.first_answers import CAUSES, FirstAnswers
 from opro_cli.loop.first_answers import GO_ON as KEEP_GOING
 from opro_cli.loop.planner import Question
@@ -59,6 +68,10 @@ class _GivenUp(BaseException):
     """The evaluation ends here: a stop was asked for, and a resume finishes it."""
 
 
+_ENDS = (Stopped, JournalError, _GivenUp)
+"""What a call raises where nothing may come of the evaluation any more."""
+
+
 class _Filtered(BaseException):
     """The provider kept a whole reply back."""
 
@@ -78,6 +91,8 @@ class QuestionCalls:
     stack: AsyncExitStack
     last: TimedReply | None = None
     """The last reply; without tokens of its own once it is recorded."""
+    ended: BaseException | None = None
+    """What ended the evaluation, whatever its code makes of it: a user's may catch it."""
     _open: tuple[Role, str | int, TimedReply] | None = None
     _recorded: bool = False
 
@@ -91,6 +106,28 @@ class QuestionCalls:
         repeat: int = 1,
     ) -> Replied:
         """Return the recorded reply of a call, or make it."""
+        with self._keep_end():
+            return await self._reply(role, messages, key, max_tokens, repeat)
+
+    @contextmanager
+    def _keep_end(self) -> Iterator[None]:
+        """Keep what ends the evaluation, and let no later call be made."""
+        if self.ended is not None:
+            raise self.ended
+        try:
+            yield
+        except _ENDS as end:
+            self.ended = end
+            raise
+
+    async def _reply(
+        self,
+        role: Role,
+        messages: tuple[Message, ...],
+        key: str | int,
+        max_tokens: int | None,
+        repeat: int,
+    ) -> Replied:
         await self.record_reply()
         known = self._get_recorded(key)
         if known is not None:
@@ -106,6 +143,7 @@ class QuestionCalls:
         self.last = answered
         if answered.reply.filtered:
             raise _Filtered
+        self.record_open()  # that of a call that was made beside this one
         self._open = role, key, answered
         cut = answered.reply.finish_reason in CUT
         return Replied(answered.reply.text, answered.recorded.text, cut)
@@ -143,11 +181,12 @@ class QuestionCalls:
         working = asyncio.ensure_future(work)
         stopping = asyncio.ensure_future(self.calls.stop.wait())
         try:
-            await self.record_reply()
-            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait((working,), timeout=PATIENCE_S)
-            if not working.done():
-                raise _GivenUp
+            with self._keep_end():
+                await self.record_reply()
+                await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((working,), timeout=PATIENCE_S)
+                if not working.done():
+                    raise _GivenUp
             return working.result()
         finally:
             working.cancel()
@@ -328,13 +367,14 @@ class Scoring:
         async with AsyncExitStack() as stack:
             call = QuestionCalls(self.calls, question, candidate, fresh, stack)
             try:
-                evaluation = await self.evaluator.evaluate(candidate.content, example, call)
+                evaluation = await self._evaluate(candidate.content, example, call)
                 self._check_scale(evaluation, example)
             except _GivenUp:
+                await call.record_reply()
                 return
             except _Filtered:
                 evaluation = UNREAD
-            except OproError:
+            except (OproError, Stopped):
                 await call.record_reply()  # it is kept for when the metric is mended
                 raise
             else:
@@ -342,6 +382,25 @@ class Scoring:
                 if call.is_keyed:  # the answer has no place for the role that gave its reply
                     await call.record_reply()
             self._record(question, evaluation, call.last)
+
+    async def _evaluate(
+        self, content: Content, example: Example, call: QuestionCalls
+    ) -> Evaluation:
+        """Evaluate, and end as the calls did where one of them ended it.
+
+        Code of the user's may have caught that, wrapped it, or made it part of a group of errors.
+        """
+        try:
+            evaluation = await self.evaluator.evaluate(content, example, call)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException:
+            if call.ended is not None:
+                raise call.ended from None
+            raise
+        if call.ended is not None:
+            raise call.ended
+        return evaluation
 
     def _check_scale(self, evaluation: Evaluation, example: Example) -> None:
         """Refuse a value that is not on the evaluator's scale.

@@ -110,7 +110,7 @@ def build_model(
             return OpenAICompatibleModel(name, settings.api_base, settings.timeout, extras=extras)
     part = find_entry_point("models", name.partition("/")[0])
     if part is not None:
-        return OutsideModel(name, part.value(settings))
+        return OutsideModel(name, part.value(settings), timeout=settings.timeout)
     from opro_cli.models.litellm_model import LitellmModel
 
     extras = build_extras(settings)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from opro_cli.core.settings.models import ModelSettings
+from opro_cli.core.settings.models import USUAL_TIMEOUT, ModelSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, cut_at_stop
 from opro_cli.core.text import replace_unsendable
 from opro_cli.errors import PINNED, ModelError, UsageError
+from opro_cli.models.call_errors import build_timeout_error
+from opro_cli.models.wire import Deadline, ModelCall
 from opro_cli.plugins import Part, is_outside
 from opro_cli.ports import ChatModel
+from opro_cli.threads import run_in_thread
 
 PREFIX = "callable/"
 """How the name of such a model begins; the rest is the user's own name for it."""
@@ -48,13 +53,18 @@ and stop those that it names."""
 class CallableModel:
     """Asks a function, a coroutine function or an object with `__call__`.
 
-    What blocks runs in a thread of its own. Any exception is a ModelError. Before the first answer
-    it ends the run; later the call is made TRIES times in all. A function that knows better raises
-    `ModelError(..., transient=...)` itself.
+    What blocks runs in a thread. Any exception is a ModelError. Before the first answer it ends the
+    run; later the call is made TRIES times in all. A function that knows better raises
+    `ModelError(..., transient=...)` itself. One that takes too long is given up.
+
+    Args:
+        function: What answers.
+        name: As the config names it.
+        timeout: Seconds for one call.
     """
 
-    def __init__(self, function: ModelFunction, name: str) -> None:
-        self._function, self._name = function, name
+    def __init__(self, function: ModelFunction, name: str, timeout: float = USUAL_TIMEOUT) -> None:
+        self._function, self._name, self._timeout = function, name, timeout
         self._hint = PINNED if is_outside(name) else None
         self._keywords = _keywords_of(function)
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
@@ -70,7 +80,7 @@ class CallableModel:
         """Answer one request with what the function returns.
 
         Raises:
-            ModelError: The function raised, or returned something else.
+            ModelError: The function raised, took too long, or returned something else.
         """
         chat = [{"role": m.role, "content": m.content} for m in request.messages]
         offered = {
@@ -81,16 +91,9 @@ class CallableModel:
         }
         keywords = {name: value for name, value in offered.items() if name in self._keywords}
         try:
-            if self._is_async:
-                answer: Any = await self._function(chat, **keywords)  # type: ignore[misc]
-            else:
-                answer = await asyncio.to_thread(_call, self._function, chat, keywords)
-                if inspect.isawaitable(answer):
-                    answer = await answer
-        except ModelError:
-            raise
-        except (Exception, SystemExit) as error:  # which would end the loop, and lose answers
-            raise _build_failure(self._name, error, self._hint) from error
+            answer = await self._ask(partial(self._function, chat, **keywords))
+        except TimeoutError as error:
+            raise _build_timeout(self._name, request, self._timeout) from error
         reply = Reply(answer) if isinstance(answer, str) else answer
         if not isinstance(reply, Reply):
             raise self._fail(f"returned {type(answer).__name__}, not a text or a Reply")
@@ -103,6 +106,31 @@ class CallableModel:
             reply.usage.get("completion_tokens"),
             None,
         )
+
+    async def _ask(self, call: Callable[[], Any]) -> Any:
+        """Return what the function does.
+
+        Raises:
+            ModelError: It raised anything, a TimeoutError of its own included.
+            TimeoutError: Its time is over. A coroutine is cancelled. A thread cannot be, and is
+                left behind.
+        """
+        blames = _Blame(self._name, self._hint)
+        if self._is_async:
+            async with Deadline(self._timeout):
+                with blames:
+                    return await call()
+        began = time.monotonic()
+        answer = await run_in_thread(blames.around(call), self._timeout)
+        if inspect.isawaitable(answer):
+            async with Deadline(max(0.0, self._timeout - (time.monotonic() - began))):
+                with blames:
+                    return await answer
+        return answer
+
+    def with_timeout(self, seconds: float) -> CallableModel:
+        """Return the same model with another time for one call."""
+        return CallableModel(self._function, self._name, seconds)
 
     def _fail(self, what: str) -> ModelError:
         return ModelError(f"{self._name} {what}", self._hint, transient=False)
@@ -118,10 +146,18 @@ class OutsideModel:
         name: As the config names it.
         model: The object.
         pinned: A resume takes the same part only.
+        timeout: Seconds for one call; then it is cancelled.
     """
 
-    def __init__(self, name: str, model: ChatModel, *, pinned: bool = True) -> None:
-        self._name, self._model = name, model
+    def __init__(
+        self,
+        name: str,
+        model: ChatModel,
+        *,
+        pinned: bool = True,
+        timeout: float = USUAL_TIMEOUT,
+    ) -> None:
+        self._name, self._model, self._timeout = name, model, timeout
         self._hint = PINNED if pinned else None
 
     @property
@@ -133,20 +169,65 @@ class OutsideModel:
         """Answer one request as the model does, without what cannot be sent on.
 
         Raises:
-            ModelError: The model raised anything.
+            ModelError: The model raised anything, or took too long.
         """
+        blames = _Blame(self._name, self._hint)
         try:
-            reply = await self._model.reply(request)
+            async with Deadline(self._timeout):
+                with blames:
+                    reply = await self._model.reply(request)
+        except TimeoutError as error:
+            raise _build_timeout(self._name, request, self._timeout) from error
+        with blames:
             more = (replace(each, text=replace_unsendable(each.text)) for each in reply.more)
             return replace(reply, text=replace_unsendable(reply.text), more=tuple(more))
-        except ModelError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise _build_failure(self._name, error, self._hint) from error
+
+    def with_timeout(self, seconds: float) -> OutsideModel:
+        """Return the same model with another time for one call."""
+        pinned = self._hint is not None
+        return OutsideModel(self._name, self._model, pinned=pinned, timeout=seconds)
 
     async def aclose(self) -> None:
         """Close the model."""
         await self._model.aclose()
+
+
+class _Blame(AbstractContextManager[None]):
+    """Turns what a model's own code raises into a ModelError.
+
+    SystemExit, too, which would end the event loop and lose answers.
+    """
+
+    def __init__(self, name: str, hint: str | None) -> None:
+        self._name, self._hint = name, hint
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raise the ModelError in place of an error of another type."""
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, ModelError):
+            raise _build_failure(self._name, error, self._hint) from error
+
+    def around(self, call: Callable[[], Any]) -> Callable[[], Any]:
+        """Return the call with its errors turned; what a thread raises has to be an Exception."""
+
+        def run() -> Any:
+            with self:
+                try:
+                    return call()
+                except StopIteration as error:  # which says nothing to whoever reads it
+                    raise RuntimeError("the function raised StopIteration") from error
+
+        return run
+
+
+def apply_timeout(model: ChatModel, seconds: float) -> ChatModel:
+    """Return a model of a program's with the `timeout` of its section of the config."""
+    if isinstance(model, CallableModel | OutsideModel):
+        return model.with_timeout(seconds)
+    return model
+
+
+def _build_timeout(name: str, request: ChatRequest, seconds: float) -> ModelError:
+    return build_timeout_error(ModelCall.of(request, name, None, seconds, {}))
 
 
 def _build_failure(name: str, error: BaseException, hint: str | None) -> ModelError:
@@ -159,14 +240,6 @@ def _build_failure(name: str, error: BaseException, hint: str | None) -> ModelEr
     failure = ModelError(words, hint, transient=transient, about="code")
     failure.tries = TRIES
     return failure
-
-
-def _call(function: ModelFunction, chat: Any, keywords: Mapping[str, Any]) -> Any:
-    """Call a function in a thread; a future cannot carry StopIteration, and would wait forever."""
-    try:
-        return function(chat, **keywords)
-    except StopIteration as error:
-        raise RuntimeError("the function raised StopIteration") from error
 
 
 def _find_fault(reply: Any) -> str:
@@ -207,9 +280,9 @@ def adapt_part(part: Part, key: str, settings: ModelSettings) -> ChatModel:
                 "a model's class is called with its section of the config",
             ) from error
     if hasattr(value, "reply") and hasattr(value, "aclose"):
-        return OutsideModel(part.spec, value)
+        return OutsideModel(part.spec, value, timeout=settings.timeout)
     if callable(value) and not isinstance(value, type):
-        return CallableModel(value, part.spec)
+        return CallableModel(value, part.spec, settings.timeout)
     kind = (
         "a class without `reply`" if isinstance(value, type) else f"of type {type(value).__name__}"
     )

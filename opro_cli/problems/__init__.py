@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -24,6 +23,7 @@ from opro_cli.problems.guarded import GuardedProblem
 from opro_cli.problems.regression import Regression
 from opro_cli.problems.tour import Tour
 from opro_cli.reports.costs import StartValues
+from opro_cli.threads import run_in_thread
 
 PROBLEMS: Mapping[str, type[Problem]] = {"regression": Regression, "tour": Tour}
 
@@ -148,7 +148,7 @@ class ProblemEvaluator:
         """
         work = partial(self.value, candidate.text, decode_problem([example]).instance)
         if is_outside(self._spec):
-            value = await call.unless_stopped(asyncio.to_thread(work))
+            value = await call.unless_stopped(run_in_thread(work))
         else:
             value = work()
         return Evaluation(value, f"{value:g}")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import Role, count_endpoint_checks, estimate_calls
 from opro_cli.core.run.state import RunState
-from opro_cli.core.run.view import Ask, Draft, End, RehearsedView
+from opro_cli.core.run.view import Ask, Draft, End, RehearsedView, check_proposal
 from opro_cli.core.scale import Scale
 from opro_cli.core.settings.models import UNUSED, ModelSettings, PriceSettings
 from opro_cli.core.settings.read import read_options
@@ -17,7 +17,8 @@ from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import SPLITS, Example, Message, Split
 from opro_cli.core.task.prompt import Prompt, TrajectoryEntry, build_messages
 from opro_cli.core.text import count_bytes
-from opro_cli.ports import Strategy
+from opro_cli.errors import OproError
+from opro_cli.ports import Strategy, is_built_in
 
 ASSUMPTIONS = (
     "expected: three of four proposals are new, 4 bytes of prompt a token, replies take a quarter "
@@ -262,8 +263,10 @@ def _measure_first(
     trajectory: tuple[TrajectoryEntry, ...] = (),
 ) -> float:
     reply = "x" * LONG_REPLY
-    requests = _list_first_requests(settings, examples, strategy, state, trajectory, reply)
-    return max((_count_bytes(request.messages) for request in requests), default=0.0)
+    rehearsed = _rehearse(settings, examples, strategy, state, trajectory, reply)
+    if rehearsed.fault:  # a guess: what it is most likely to show
+        return float(sum(count_bytes(entry.instruction) for entry in trajectory))
+    return max((_count_bytes(request.messages) for request in rehearsed.asks), default=0.0)
 
 
 def _measure_demos(
@@ -275,11 +278,13 @@ def _measure_demos(
     """
     if not examples["train"] or "demos" not in strategy.needs:
         return 0.0, 0.0
-    drafts = [
-        each for each in _list_first(settings, examples, strategy, state) if isinstance(each, Draft)
-    ]
+    first, train = _rehearse(settings, examples, strategy, state).proposals, examples["train"]
+    drafts = [each for each in first if isinstance(each, Draft)]
     prompts = [each.content for each in drafts if isinstance(each.content, Prompt)]
-    shown = [[examples["train"][demo.row] for demo in prompt.demos] for prompt in prompts]
+    shown = [
+        [train[demo.row] for demo in prompt.demos if 0 <= demo.row < len(train)]
+        for prompt in prompts
+    ]
     sizes = [
         float(sum(count_bytes(each.input) + count_bytes(each.target) for each in rows))
         for rows in shown
@@ -287,28 +292,41 @@ def _measure_demos(
     return (fmean(sizes), max(sizes)) if sizes else (0.0, 0.0)
 
 
-def _list_first_requests(
-    settings: Settings,
-    examples: Examples,
-    strategy: Strategy,
-    state: RunState,
-    trajectory: tuple[TrajectoryEntry, ...],
-    reply: str = "(the reply of the scorer)",
-) -> list[Ask]:
-    """Return what a strategy would ask the optimizer in the first step, after this trajectory."""
-    proposals = _list_first(settings, examples, strategy, state, trajectory, reply)
-    return [proposal for proposal in proposals if isinstance(proposal, Ask)]
+class Rehearsed(NamedTuple):
+    """What a strategy would propose in the first step.
+
+    Attributes:
+        proposals: None of them where it is at its end, or failed.
+        fault: Why a strategy from outside opro could not be rehearsed; "" where it could.
+    """
+
+    proposals: Sequence[Ask | Draft]
+    fault: str = ""
+
+    @property
+    def asks(self) -> list[Ask]:
+        """The requests to the optimizer."""
+        return [proposal for proposal in self.proposals if isinstance(proposal, Ask)]
 
 
-def _list_first(
+def _rehearse(
     settings: Settings,
     examples: Examples,
     strategy: Strategy,
     state: RunState,
     trajectory: tuple[TrajectoryEntry, ...] = (),
     reply: str = "(the reply of the scorer)",
-) -> Sequence[Ask | Draft]:
-    """Return what a strategy would propose in the first step, after this trajectory."""
+) -> Rehearsed:
+    """Return what a strategy would propose in the first step, after this trajectory.
+
+    One from outside opro may look at anything that its first step will see, so that the start
+    prompts are done in its view. What it meets there is made up all the same: where it fails, the
+    run may not, and an estimate goes without it.
+    """
+    own = is_built_in(strategy)
+    if not own and not state.has_answers():
+        state = _build_state(settings, examples, None)
+        _answer_start(state, settings)
     view = RehearsedView(
         state,
         examples["train"],
@@ -318,9 +336,34 @@ def _list_first(
         labels=state.labels.get("train", ()),
         made_up=trajectory,
         made_up_reply=reply,
+        read_reply=lambda *_: reply,
     )
-    proposals = strategy.propose(view, 1)
-    return () if isinstance(proposals, End) else proposals
+    try:
+        proposals = strategy.propose(view, 1)
+        if isinstance(proposals, End):
+            return Rehearsed(())
+        proposals = list(proposals)
+        for proposal in proposals:
+            check_proposal(proposal)
+    except OproError:
+        raise
+    except (Exception, SystemExit) as error:
+        if own:
+            raise
+        words = str(error).partition("\n")[0]
+        return Rehearsed((), f"{type(error).__name__}: {words}")
+    return Rehearsed(proposals)
+
+
+def _answer_start(state: RunState, settings: Settings) -> None:
+    """Make up answers of the start prompts to all train questions, every second one right."""
+    by_hand: dict[str, Any] = {"finish_reason": "none", "via": "local", **NO_COST}
+    for candidate in state.of_step(0):
+        for question in state.missing(candidate, "train"):
+            score = 0.0 if settings.task.problem else float(question % 2)
+            state.apply(
+                Answered(0.0, candidate.id, "train", question, "", f"{score:g}", score, **by_hand)
+            )
 
 
 def _count_bytes(messages: Sequence[Message]) -> float:
@@ -342,8 +385,12 @@ def build_forecast(
     state = _build_state(settings, examples, start)
     instructions = settings.search.initial_instructions
     trajectory = tuple(TrajectoryEntry(instruction, 0.0) for instruction in instructions)
-    requests = _list_first_requests(settings, examples, strategy, state, trajectory)
-    meta_prompt = requests[0].messages if requests else ()
+    rehearsed = _rehearse(settings, examples, strategy, state, trajectory)
+    meta_prompt = rehearsed.asks[0].messages if rehearsed.asks else ()
+    if rehearsed.fault:
+        name = settings.search.strategy
+        why = f"failed on a first step with made-up scores: {rehearsed.fault}"
+        notes = [*notes, f"search.strategy {name} {why}; estimates go without its meta-prompts"]
     first, problem = examples["train"][0], settings.task.problem
     asked = () if problem else build_messages(Prompt(instructions[0]), first, settings.task.format)
     most = estimate_calls(state) + sum(count_endpoint_checks(settings).values())

@@ -82,3 +82,46 @@ def test_parts_of_the_manual_keep_their_contracts(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stdout[-3000:]
     assert re.search(r"\b(2\d|3\d) passed", ran.stdout)
+
+
+SEARCH = """\
+task:
+  data: {{train: {rows}, input: input, target: target, split: {{train: 4, dev: 2, test: 4}}}}
+  answer: boolean
+scorer: {{model: "python:models:answer"}}
+optimizer: {{model: "python:models:propose"}}
+search: {{strategy: "python:reflect:Reflect", start: "Hey", steps: 2, baselines: []}}
+"""
+MODELS = """\
+import hashlib
+def answer(chat):
+    text = chat[-1]["content"]
+    even = hashlib.sha256(text.encode()).digest()[0] % 2
+    return f"The answer is {'yes' if even else 'no'}." if "?" in text else "ok"
+def propose(chat, seed):
+    return f"Walk {'abcdefghij'[seed % 10] * 3} first." if "prompt" in chat[-1]["content"] else "ok"
+"""
+
+
+def test_the_strategy_of_the_manual_is_checked_estimated_and_searched_with(tmp_path: Path) -> None:
+    """As a reader would try it, with the line of the config that the page shows."""
+    page = ROOT / "opro_cli/docs/extending.md"
+    assert '`search: {strategy: "python:reflect:Reflect"}` uses it' in page.read_text("utf-8")
+    (source,) = [block for block in examples(page) if block.startswith("# reflect.py")]
+    (tmp_path / "reflect.py").write_text(source)
+    (tmp_path / "models.py").write_text(MODELS)
+    rows = ROOT / "configs/data/bbh_navigate.jsonl"
+    (tmp_path / "c.yaml").write_text(SEARCH.format(rows=rows))
+    for command in ("check", "optimize --dry-run", "optimize --plain --no-preflight"):
+        verb, *options = command.split()
+        ran = subprocess.run(
+            [sys.executable, "-m", "opro_cli", verb, "c.yaml", *options],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        if verb == "check":
+            assert "This prompt was used: Hey" in ran.stdout
+            assert "-> (the reply of the scorer)" in ran.stdout

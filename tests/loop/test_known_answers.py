@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from opro_cli.calls.attempts import RetryPolicy, TimedReply
-from opro_cli.calls.metered import Calls, Halted
+from opro_cli.calls.metered import Calls
 from opro_cli.core.run.events import (
     Answered,
     Checked,
@@ -23,7 +23,7 @@ from opro_cli.core.run.progress import Progress
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.models import PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Message, Took
-from opro_cli.errors import BudgetReached, ModelError
+from opro_cli.errors import BudgetReached, Halted, ModelError
 from opro_cli.testing.session import ScriptedModel
 from tests.fakes.memory_cache import ForgetfulCache, MemoryCache
 from tests.loop.runs import (

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from opro_cli.calls.endpoints import build_turns
 from opro_cli.core.run.events import Refused, Retried
+from opro_cli.core.settings.models import ExtraSettings, ModelSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError
 from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, ShuffledModel, new_runner, outcome, say
+from tests.seams.toys import Judged
 
 
 class Narrow(ShuffledModel):
@@ -140,3 +144,46 @@ async def test_no_wait_is_longer_than_the_time_that_is_left() -> None:
     runner = new_runner(MemoryJournal(), scorer=ScriptedModel(busy), budget={"minutes": 0.002})
     assert await asyncio.wait_for(runner.run(), 60) == "budget"
     assert runner.stopped_by == "budget.minutes 0.002 reached"
+
+
+def account(model: str = "openai/m", **keys: Any) -> ModelSettings:
+    return ModelSettings(model, **keys)
+
+
+def test_roles_that_ask_the_same_account_share_its_limits_the_lowest_ones() -> None:
+    mine = {"Authorization": "${MINE}"}
+    turns = build_turns(
+        {
+            "scorer": account(requests_per_minute=60),
+            "optimizer": account(requests_per_minute=30, tokens_per_minute=600),
+            "judge": account(),
+            "elsewhere": account(api_base="http://here/v1", requests_per_minute=6),
+            "other key": account(extra=ExtraSettings({}, mine), requests_per_minute=6),
+            "other model": account("openai/n"),
+        }
+    )
+    assert turns["scorer"] is turns["optimizer"] is turns["judge"]
+    assert len(set(map(id, turns.values()))) == 4
+    turns["judge"].take(1, 100.0)
+    assert turns["scorer"].take(0, 100.0) == (102.0, "requests_per_minute")
+    turns["scorer"].correct(0, 99)
+    assert turns["optimizer"].take(0, 100.0) == (110.0, "tokens_per_minute")
+    turns["other model"].take(10**6, 100.0)
+    assert turns["other model"].take(1, 100.0)[0] == 100.0
+
+
+async def test_two_roles_at_one_address_ask_no_more_in_a_minute_than_one_may() -> None:
+    model, journal = ShuffledModel(), MemoryJournal()
+    runner = new_runner(journal, evaluator=Judged(), steps=1, scorer=model)
+    limited: Any = {"model": "openai/m", "requests_per_minute": 6000}
+    runner.settings = replace(
+        runner.settings,
+        scorer=replace(runner.settings.scorer, **limited),
+        roles={"judge": ModelSettings(**limited)},
+    )
+    runner.models = {**runner.models, "judge": (ScriptedModel(lambda _: "yes"),)}
+    runner.__post_init__()
+    began = time.monotonic()
+    await runner.run()
+    calls = sum(runner.state.spend[role].calls for role in ("scorer", "judge"))
+    assert time.monotonic() - began >= (calls - 1) * 60 / 6000

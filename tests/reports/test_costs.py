@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from opro_cli import wiring
+from opro_cli.core.run.view import Ask, Draft, SearchView
 from opro_cli.core.settings.models import PriceSettings
 from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.example import ChatRequest
-from opro_cli.reports.costs import estimate_costs, measure_longest_prompts
+from opro_cli.core.task.example import ChatRequest, Message
+from opro_cli.core.task.prompt import Content, Demo, Prompt
+from opro_cli.ports import Need, Strategy
+from opro_cli.reports.costs import build_forecast, estimate_costs, measure_longest_prompts
+from opro_cli.strategies.opro import OproStrategy
 from tests.loop.runs import MemoryJournal, calls, examples, new_runner, settings
+from tests.seams.toys import Enumerate, Reflect, TwoLayouts
 
 CHEAP = PriceSettings(1.0, 4.0)
 KNOWN = {"scorer": CHEAP, "optimizer": CHEAP}
@@ -97,3 +103,75 @@ def test_worked_by_hand() -> None:
 
 def optimizer_tokens() -> int:
     return settings().optimizer.reply_limit
+
+
+class Careful(Strategy):
+    """Looks at all that a view has when the first step begins."""
+
+    name = "careful"
+    needs: frozenset[Need] = frozenset({"failures", "demos"})
+
+    def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft]:
+        best = view.trajectory()[-1]
+        outcomes = best.answers["train"].by_question
+        right = [row for row, outcome in outcomes.items() if outcome.score == 1.0]
+        wrong = view.failures(best)[0]
+        reply = view.read_reply(best.id, "train", right[0])
+        text = f"{view.score(best):.2f} {wrong.example.input} {wrong.reply} {reply} {view.step}"
+        demos = (Demo(right[0], best.id), Demo(10**6))
+        return [Ask((Message("user", text),)), Draft(Prompt("x", demos))]
+
+    def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:
+        return [reply]
+
+
+@pytest.mark.parametrize("strategy", [Reflect(), Enumerate(), TwoLayouts(), Careful()])
+def test_a_users_strategy_is_rehearsed_with_start_prompts_that_are_done(strategy: Strategy) -> None:
+    config = settings()
+    told = estimate_costs(config, examples(), strategy, KNOWN)
+    assert told["total"]["expected"]["calls"]
+    forecast = build_forecast(config, examples(), (), strategy, ())
+    assert not forecast["notes"]
+    assert bool(forecast["meta_prompt"]) is isinstance(strategy, Reflect | Careful)
+    assert measure_longest_prompts(config, examples(), strategy)["scorer"]
+
+
+FAULTS: list[tuple[Any, str]] = [
+    (ValueError("first\nsecond"), "ValueError: first"),
+    (SystemExit(2), "SystemExit: 2"),
+    (5, "TypeError: 'int' object is not iterable"),
+    ([5], "TypeError: expected an Ask of messages, or a Draft of a prompt, found 5"),
+    ([Ask(("x",))], "TypeError: expected an Ask of messages"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("proposed", "words"), FAULTS, ids=lambda each: str(each)[:20])
+def test_an_estimate_goes_without_a_users_strategy_that_fails_and_check_says_so(
+    proposed: Any, words: str
+) -> None:
+    """Everything that it met is made up, so that it may be right in a run."""
+
+    class Failing(Careful):
+        def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft]:
+            if isinstance(proposed, BaseException):
+                raise proposed
+            result: Sequence[Ask | Draft] = proposed
+            return result
+
+    strategy, config = Failing(), settings()
+    assert estimate_costs(config, examples(), strategy, KNOWN)["total"]["at_most"]["calls"]
+    assert measure_longest_prompts(config, examples(), strategy)["optimizer"]
+    (note,) = build_forecast(config, examples(), (), strategy, ())["notes"]
+    assert note.startswith(
+        f"search.strategy opro failed on a first step with made-up scores: {words}"
+    )
+
+
+def test_a_failure_of_a_strategy_of_opros_own_is_a_defect() -> None:
+    class Broken(OproStrategy):
+        def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft]:
+            raise ValueError("a defect")
+
+    Broken.__module__ = OproStrategy.__module__
+    with pytest.raises(ValueError, match="a defect"):
+        estimate_costs(settings(), examples(), Broken(), KNOWN)

@@ -80,6 +80,25 @@ class End:
     reason: str
 
 
+def check_proposal(proposal: object) -> None:
+    """Refuse what a strategy may not propose.
+
+    Raises:
+        TypeError: It is neither an Ask with messages nor a Draft with a content.
+    """
+    match proposal:
+        case Ask(messages=messages):
+            fine = all(isinstance(message, Message) for message in messages)
+        case Draft(content=content):
+            fine = isinstance(content, Content | str)
+        case _:
+            fine = False
+    if not fine:
+        raise TypeError(
+            f"expected an Ask of messages, or a Draft of a prompt, found {proposal!r:.60}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A training question that the scorer got wrong under a candidate.
@@ -262,14 +281,18 @@ class SearchView:
 
 @dataclass(slots=True)
 class RehearsedView(SearchView):
-    """A view of a run that has not begun, with a trajectory made up for its meta-prompt."""
+    """A view of a run that has not begun, with a trajectory made up for its meta-prompt.
+
+    To a strategy from outside opro the start prompts are done, as they are when the first step
+    begins, with made-up answers.
+    """
 
     made_up: tuple[TrajectoryEntry, ...] = ()
     made_up_reply: str = "(the reply of the scorer)"
 
     def failures(self, candidate: Candidate) -> list[Failure]:
         """Return every train question as one without a right answer: nothing is answered yet."""
-        if self.state.has_answers():  # those of a problem, whose values are known
+        if self.state.rounds == 0 and self.state.has_answers():  # a problem's values are known
             return SearchView.failures(self, candidate)
         return [
             Failure(index, example, self.made_up_reply, None, None)

@@ -166,6 +166,7 @@ class ExtraSettings:
     )
 
 
+USUAL_TIMEOUT = 120.0
 ASSUMED_REPLY = 4096
 """Tokens that a reply without a limit is taken to have, wherever calls are counted beforehand."""
 
@@ -242,19 +243,24 @@ class ModelSettings:
     concurrency: int = key(whole(1, MOST_AT_ONCE), 32, doc="Calls in flight at a time.")
     timeout: float = key(
         number(0, above=True),
-        120.0,
-        doc="Seconds for one call, from sending it to the last byte of its reply.",
+        USUAL_TIMEOUT,
+        doc="Seconds for one call, from sending it to the last byte of its reply. One that takes "
+        "longer counts at its upper bound, and is made again. A python: function is given up "
+        "likewise: an async one is cancelled, and of another the thread is left behind, which "
+        "keeps nothing from ending.",
     )
     requests_per_minute: int | None = key(
         optional(whole(1)),
         None,
-        doc="Requests that the provider allows in a minute; calls queue for it. null: no limit.",
+        doc="Requests that the provider allows in a minute; calls queue for it. Roles that ask the "
+        "same model at the same address with the same headers share it, at the lowest limit that "
+        "one of them names. null: no limit.",
     )
     tokens_per_minute: int | None = key(
         optional(whole(1)),
         None,
         doc="Tokens of prompts and replies that the provider allows in a minute; calls queue for "
-        "it. null: no limit.",
+        "it. It is shared as requests_per_minute is. null: no limit.",
     )
     price: PriceSettings | None = optional_section(
         PriceSettings, doc="The price, where the list price is unknown or another one is paid."
@@ -295,6 +301,15 @@ class ModelSettings:
     def address(self) -> str:
         """The model and its address: alike for all calls under the same limits of a provider."""
         return f"{self.model} {self.api_base or ''}".rstrip()
+
+    @property
+    def account(self) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+        """What a provider counts calls by: the model, where it is, and the key that is sent.
+
+        The key follows from model and address, unless a header brings another one.
+        """
+        headers = self.extra.headers if self.extra else {}
+        return frozenset(each.address for each in self.deployments), frozenset(headers.items())
 
     @property
     def deployments(self) -> tuple[Self, ...]:

@@ -41,7 +41,8 @@ class BudgetSettings:
     minutes: float | None = key(
         optional(number(0, above=True)),
         None,
-        doc="Minutes of work at most, pauses between sessions excepted. null: no ceiling.",
+        doc="Minutes of work at most, pauses between sessions excepted. Calls in flight are waited "
+        "for, so that it may be longer by the `timeout` of the model. null: no ceiling.",
     )
 
 
