@@ -17,7 +17,7 @@ from opro_cli.calls.checks import is_alive, is_unnamed
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
-from opro_cli.core.run.view import Ask, Draft, End, SearchView
+from opro_cli.core.run.view import Ask, Draft, End, SearchView, judge_candidate
 from opro_cli.core.task.example import CUT, ChatReply, ChatRequest, Choice, Message
 from opro_cli.core.task.prompt import Content, as_content, encode_form
 from opro_cli.errors import PINNED, EmptyReplyError, ModelError, OproError, RunError
@@ -283,12 +283,24 @@ class Proposing:
         with self._blame("reject"):
             contents = [as_content(candidate) for candidate in read]
             forms = tuple(map(encode_form, contents))
-            rejected = tuple(self.strategy.reject(content, self.view) for content in contents)
+            rejected = tuple(map(self._reject, contents))
         return {
             "instructions": tuple(self.calls.redact(content.text) for content in contents),
             "forms": forms if any(forms) else (),
             "rejected": rejected if any(rejected) else (),
         }
+
+    def _reject(self, candidate: Content) -> str:
+        """Return why a candidate is not scored: the strategy's reason, else a lost placeholder.
+
+        Whatever proposed it, an application with a hole cannot use a prompt without it. In a run
+        that began before journal format 10 some strategies asked for no such thing.
+        """
+        reason = self.strategy.reject(candidate, self.view)
+        # One from outside opro may know nothing of this.
+        guarded = getattr(self.strategy, "keeps_placeholders", True)
+        guarded = guarded and self.view.state.began_with(10)
+        return reason or (judge_candidate(candidate, self.view) if guarded else "")
 
 
 def _check_proposal(proposal: object) -> None:

@@ -103,7 +103,7 @@ class SearchSettings:
         None,
         doc="Whether a proposal that loses or adds a placeholder of your application ({name}, %s, "
         "$name, <tag>), which the start prompt has, is dropped, unscored, and the optimizer is "
-        "told to keep them. null: true where it has any.",
+        "told to keep them. So for every strategy but the paper's. null: true where it has any.",
     )
     preset: str = key(
         text(),
