@@ -17,6 +17,7 @@ from opro_cli.calls.checks import is_alive, is_unnamed
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
+from opro_cli.core.run.layout import count_planned_steps
 from opro_cli.core.run.view import Ask, Draft, End, SearchView, judge_candidate
 from opro_cli.core.task.example import CUT, ChatReply, ChatRequest, Choice, Message
 from opro_cli.core.task.prompt import Content, as_content, encode_form
@@ -166,7 +167,7 @@ class Proposing:
         settings, search = self.calls.settings.optimizer, self.calls.settings.search
         temperature = call.ask.temperature
         if temperature is None:
-            temperature = settings.temperature_at(call.step, search.steps)
+            temperature = settings.temperature_at(call.step, self._count_steps())
         seed = derive_seed(search.seed, call.ask.draw, call.step, call.samples[0])
         request = ChatRequest(
             call.ask.messages,
@@ -198,6 +199,14 @@ class Proposing:
             if not await self._is_about_the_request(error):
                 raise
             self._record_refusal(call, error)
+
+    def _count_steps(self) -> int:
+        """Return the steps over which a schedule is spread: those that the budget is laid out for.
+
+        A run that began before journal format 10 spreads it over all that the config asks for.
+        """
+        state = self.view.state
+        return count_planned_steps(state) if state.began_with(10) else state.search.steps
 
     async def _is_about_the_request(self, error: ModelError) -> bool:
         """Return True if it is this meta-prompt that is refused, in unknown words, and no other."""

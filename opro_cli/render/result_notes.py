@@ -104,11 +104,12 @@ def format_spared(spared: Data, best: Data) -> str:
     else:
         what = f"{pluralize(spared['questions'], 'question')} not asked"
         what += " a second time" if again else ""
-    rest = (
-        ""
-        if best["scores"].get("test")
-        else ("; `search.test_unbeaten_start: true` asks the start prompt's, once")
-    )
+    if best["scores"].get("test"):
+        rest = ""
+    elif spared.get("unaffordable"):
+        rest = "; the budget left too few calls for the start prompt's (search.test_unbeaten_start)"
+    else:
+        rest = "; `search.test_unbeaten_start: true` asks the start prompt's, once"
     return f"test: {what}, since there is no gain to prove{rest}"
 
 

@@ -14,8 +14,10 @@ verdict (`test_used`), what a probe before the run spent (`probed`), and runs wh
 by train and dev together; 9 has races that need no full answer sheet (`looked`), what a proposal
 was made for (`note`), runs whose exemplars are balanced over labels whatever chooses them, and in
 which a prompt is not asked the train questions that it shows as worked examples; 10 has positions
-that are tried in several steps, races that do not go by a prompt that may not win, and proposals
-of every strategy judged by the placeholders of the application.
+that are tried in several steps, races that do not go by a prompt that may not win, proposals of
+every strategy judged by the placeholders of the application, replies that are asked for again
+whatever is wrong with their texts, schedules of the temperature over the steps that a budget is
+laid out for, and start prompts that are asked test alone where the calls left buy that.
 """
 
 from __future__ import annotations
