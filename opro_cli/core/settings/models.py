@@ -220,7 +220,8 @@ class ModelSettings:
     top_p: float | None = key(
         optional(number(0, 1, above=True)),
         None,
-        doc="Share of the probability that is sampled from. null: not sent.",
+        doc="Share of the probability that is sampled from, for models that are asked over HTTP. "
+        "null: not sent.",
     )
     seed: str | None = key(
         optional(choice("auto")),
