@@ -113,6 +113,13 @@ def format_spared(spared: Data, best: Data) -> str:
     return f"test: {what}, since there is no gain to prove{rest}"
 
 
+def _describe_idle(result: Data, idle: int, replies: int) -> str:
+    """Return what held nothing new: replies of a model, or prompts where none was asked."""
+    if result["proposals"].get("drafts"):
+        return f"{idle} of {pluralize(replies, 'prompt')} that the strategy tried held"
+    return f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held"
+
+
 def list_warnings(result: Data) -> Iterator[str]:
     """Yield exceeded limits, leaks, an idle optimizer, proposals that were not scored."""
     for role, most in result["spend"].get("beyond_limits", {}).items():
@@ -131,10 +138,7 @@ def list_warnings(result: Data) -> Iterator[str]:
         new = "solution" if result.get("problem") else "instruction"
         why = ", ".join(proposals.get("why", ())) or "the replies are in events.jsonl"
         if not result.get("nothing_tried"):  # which has said so
-            yield printable(
-                f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
-                f"{new}: {why}"
-            )
+            yield printable(f"{_describe_idle(result, idle, replies)} no new {new}: {why}")
         if unread := proposals.get("said"):
             yield f'the optimizer said: "{printable(" ".join(unread.split()), _UNREAD)}"'
         skipped = {} if "why" in proposals else skipped

@@ -171,12 +171,13 @@ def describe_closed_set(
 
     Args:
         closed: The labels.
-        start: The start prompt, which the constant answer is compared with on test.
+        start: The start prompt, which the constant answer is compared with on test: of rows that
+            its score leaves out there is none of the constant answer either.
         best: The winner, whose answers are counted.
     """
     label = find_majority(closed)
     golds = {split: Counter(closed.golds[split]) for split in SPLITS}
-    always = answer_always(label, closed)
+    always = answer_always(label, closed, beside=start)
     one = find_one_answer(best, closed) if best else None
     confusion = build_confusion(best, closed) if best else None
     return {

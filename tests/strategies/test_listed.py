@@ -17,6 +17,8 @@ from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.task.example import Message
 from opro_cli.errors import ConfigError, UsageError
 from opro_cli.ports import Strategy
+from opro_cli.render.result_notes import list_warnings
+from opro_cli.reports.proposals import serialize_proposals, suggest_change
 from opro_cli.strategies.headroom import ProbedStrategy
 from opro_cli.strategies.listed import ListStrategy
 from opro_cli.strategies.paper import PaperGpt
@@ -51,10 +53,10 @@ def test_a_list_that_is_longer_than_its_steps_are_for_is_tried_whole() -> None:
     assert tuple(tried) == texts
 
 
-def run_of(strategy: Strategy, *, format_version: int = FORMAT_VERSION, **search: Any) -> RunState:
-    session = new_session(strategy)
-    own = {"initial_instructions": ("Add for {name}.",), "keep_placeholders": True, **search}
-    settings = replace(session.settings, search=replace(session.settings.search, **own))
+def run_of(own: Strategy, *, format_version: int = FORMAT_VERSION, **search: Any) -> RunState:
+    session = new_session(own)
+    given = {"initial_instructions": ("Add for {name}.",), "keep_placeholders": True, **search}
+    settings = replace(session.settings, search=replace(session.settings.search, **given))
     state = RunState.at_start(settings.search, session.examples, settings.task)
     state.apply(SessionStarted(0.0, 1, "0.1.0", format_version=format_version))
     run_session(replace(session, settings=settings, state=state))
@@ -68,6 +70,22 @@ def test_a_prompt_without_a_hole_of_the_application_is_not_tried() -> None:
     state = run_of(ListStrategy(TEXTS))
     assert [each.skipped for each in state.proposals.texts] == ["", "loses {name}", "adds {other}"]
     assert [c.instruction for c in state.candidates.values()] == ["Add for {name}.", TEXTS[0]]
+
+
+def test_what_held_nothing_new_was_a_prompt_of_the_list() -> None:
+    state = run_of(ListStrategy(TEXTS))
+    proposals = serialize_proposals(state, None)
+    assert (proposals["replies"], proposals["nothing_new"], proposals["drafts"]) == (3, 2, True)
+    result = {"proposals": proposals, "spend": {}, "best": None, "requests": {}}
+    assert (
+        "2 of 3 prompts that the strategy tried held no new instruction: "
+        "1 rejected (loses {name}), 1 rejected (adds {other})"
+    ) in list(list_warnings(result))
+
+
+def test_a_list_of_which_none_was_tried_is_what_has_to_change() -> None:
+    remedy = suggest_change(run_of(ListStrategy(TEXTS[1:]), strategy="list"))
+    assert remedy.change == "give other search.candidates"
 
 
 def test_one_who_wants_none_of_that_says_so() -> None:
