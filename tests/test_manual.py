@@ -19,6 +19,7 @@ from opro_cli.cli.app import VERBS, _only
 from opro_cli.config.templates import write_template
 from opro_cli.core.settings.filled import overlay
 from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
+from opro_cli.core.settings.prompts import FILE
 from opro_cli.core.settings.read import read_settings
 from opro_cli.models.prices import find_price
 from opro_cli.sweep.file import load_sweep
@@ -109,6 +110,8 @@ def test_pieces_of_configs_that_are_shown_can_be_read(page: Path) -> None:
         piece = yaml.safe_load(block)
         if piece.keys() <= {"task", "scorer", "optimizer", "search", "budget"}:
             base = {"optimizer": {}} if "problem" in piece.get("task", {}) else BASE
+            if str(piece.get("search", {}).get("candidates")).startswith(FILE):
+                piece["search"]["candidates"] = ["Count."]  # whatever the file says
             result = read_settings(overlay(base, piece), wiring.NAMES)
             assert result.problems == ()
 
