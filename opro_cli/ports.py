@@ -177,12 +177,15 @@ class Strategy(Protocol):
         needs: What must be kept for it.
         halves: It shows 0.5 ** `view.times_shortened` of what it would, where a request was too
             long for the optimizer; else exemplars and past prompts are left out for it.
+        keeps_placeholders: A candidate that loses or adds a placeholder of the application is not
+            scored, as `search.keep_placeholders` says; else that key means nothing to it.
     """
 
     name: str
     Options: type[Any] | None = None
     needs: frozenset[Need] = frozenset()
     halves: bool = False
+    keeps_placeholders: bool = True
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
         """Return the proposals of a step, in the order of its samples, or end the search.

@@ -30,7 +30,8 @@ The model that answers the questions, and the model that proposes instructions. 
 keys.
 
 """
-OPTIMIZER = "\nThe optimizer also takes:\n\n"
+SCORER = "\nThe scorer alone takes:\n\n"
+OPTIMIZER = "\nThe optimizer alone takes:\n\n"
 SWEEP = """
 ## A sweep file
 
@@ -70,13 +71,20 @@ def _keys(cls: type[Any], prefix: str) -> Iterator[str]:
 
 
 def _model_keys() -> Iterator[str]:
+    of_optimizer = {field.name: field for field in dataclasses.fields(OptimizerSettings)}
     for line in _keys(ScorerSettings, ""):
         name = line.split("`")[1]
-        own = {field.name: field for field in dataclasses.fields(OptimizerSettings)}.get(name)
+        if name.partition(".")[0].removesuffix("[]") not in of_optimizer:
+            continue
+        own = of_optimizer.get(name)
         default = f"default `{_default(_field(ScorerSettings, name))}`" if own else ""
         if own and _default(own) not in ("", _default(_field(ScorerSettings, name))):
             line = line.replace(default, f"{default}, the optimizer's `{_default(own)}`")
         yield line
+    yield SCORER
+    for field in dataclasses.fields(ScorerSettings):
+        if field.name not in of_optimizer:
+            yield _line(f"scorer.{field.name}", field)
     yield OPTIMIZER
     scorer = {field.name for field in dataclasses.fields(ScorerSettings)}
     for field in dataclasses.fields(OptimizerSettings):

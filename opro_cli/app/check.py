@@ -27,6 +27,7 @@ from opro_cli.app.startable import (
 from opro_cli.config.overrides import parse_override
 from opro_cli.config.prompts import names_file
 from opro_cli.config.yaml_file import YamlFile
+from opro_cli.core.run.placeholders import judge_placeholders
 from opro_cli.core.settings.meta_prompt import list_unused
 from opro_cli.core.settings.models import UNUSED, OptimizerSettings, ScorerSettings
 from opro_cli.core.settings.prompts import FILE
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
 
 ENOUGH_TO_REASON = 1000
 """Tokens of a reply below which a reasoning model may not come to its answer."""
+MOST_SKIPPED = 5
+"""Prompts that a note names."""
 MOST_RUNS = 100
 """The newest runs that are looked through for one of the same models."""
 
@@ -213,6 +216,7 @@ def _describe_questions(
     prompts = (*settings.search.initial_instructions, *(settings.search.candidates or ()))
     golds = describe_golds(data.golds, labels, prompts, asked, settings.task.answer)
     notes = [*facts["notes"], *golds.notes, *note_prompts(prompts, data.fields, folders)]
+    notes += note_skipped(settings)
     if settings.task.problem is None and len(parse_template(settings.task.data.input).fields) == 1:
         notes += note_braces(prompts, data.fields)
     return {"notes": notes, "gold_answers": golds.to_json()}
@@ -300,6 +304,21 @@ def note_prompts(
         if text.startswith(FILE)
     ]
     return notes + note_names(prompts, fields)
+
+
+def note_skipped(settings: Settings) -> list[str]:
+    """Return a note on the listed prompts that no run scores, since they change a placeholder."""
+    search, fields = settings.search, settings.task.format.template.fields
+    judged = ((text, judge_placeholders(text, search, fields)) for text in search.candidates or ())
+    skipped = [f'"{text:.60}" {reason}' for text, reason in judged if reason]
+    if not skipped:
+        return []
+    more = len(skipped) - MOST_SKIPPED
+    named = [*skipped[:MOST_SKIPPED], *([f"and {more:,} more"] if more > 0 else [])]
+    return [
+        f"{len(skipped):,} of {len(search.candidates or ()):,} search.candidates will not be "
+        f"scored: {'; '.join(named)} (search.keep_placeholders: false scores them all the same)"
+    ]
 
 
 def note_unused_holes(settings: Settings) -> list[str]:

@@ -13,6 +13,7 @@ from opro_cli import wiring
 from opro_cli.config.file import make_paths_absolute, read_plain_config
 from opro_cli.config.prompts import inline_prompts
 from opro_cli.core.settings.filled import overlay
+from opro_cli.core.settings.misfits import find_unread_keys
 from opro_cli.core.settings.models import is_control
 from opro_cli.core.settings.read import find_halves, find_option_faults, read_options, read_settings
 from opro_cli.core.settings.settings import Settings
@@ -216,6 +217,7 @@ def read_plain(plain: Mapping[str, Any]) -> Settings:
     problems = [*find_halves(plain), *read.problems]
     if read.settings is not None:
         problems += find_option_faults(read.settings, wiring.NAMES)
+        problems += find_unread_keys(read.settings)
     if read.settings is None or problems:
         raise ConfigError("config", [f"{p.dotted}: {p.message}" for p in problems])
     return read.settings

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.app.check import find_pace_in
+from opro_cli.app.check import find_pace_in, note_prompts, note_skipped
 from opro_cli.app.run_settings import hash_weights_of, list_part_folders
 from opro_cli.app.start_runs import require_resolved, resolve_start
 from opro_cli.app.startable import find_origins_of_parts, require_fitting_search, require_startable
@@ -160,7 +160,7 @@ def start_with(  # noqa: PLR0913 - all but three are keywords with a default
         **origin.to_json(),
         "data_fingerprint": data.fingerprint,
         "data_files": digest_files(settings.task),
-        "data_notes": list(data.notes),
+        "data_notes": [*data.notes, *_note_texts(settings, data, folders)],
         "weights": hash_weights_of(settings),
         **parts,
         "test_use": name_use(uses),
@@ -169,6 +169,15 @@ def start_with(  # noqa: PLR0913 - all but three are keywords with a default
     }
     prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)
+
+
+def _note_texts(settings: Settings, data: LoadedData, folders: Sequence[Path]) -> list[str]:
+    """Return what `opro check` notes on the texts of prompts, for those who have not called it."""
+    if settings.task.problem is not None:
+        return []
+    search = settings.search
+    prompts = (*search.initial_instructions, *(search.candidates or ()))
+    return [*note_prompts(prompts, data.fields, folders), *note_skipped(settings)]
 
 
 def name_use(uses: UsedTogether) -> dict[str, Any]:

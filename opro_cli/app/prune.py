@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from opro_cli.core.run.selection import find_winner
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain
 from opro_cli.core.settings.search import MARGIN, PRUNE
-from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.settings import BudgetSettings, Settings
 from opro_cli.core.stats.paired import refute_loss
 from opro_cli.core.task.prompt import GOLD, Prompt
 from opro_cli.errors import UsageError
@@ -64,12 +64,15 @@ def start_pruning(
     run = read_run(folder)
     winner = _find_prompt(run)
     settings = _derive_settings(read_present_settings(folder), winner, margin, seed)
-    settings = replace(settings, budget=apply_changes(settings.budget, budget))
+    inherited = settings.budget
+    # Those calls were meant for the search; a ceiling on money or time holds for whatever it buys.
+    settings = replace(settings, budget=apply_changes(replace(inherited, calls=None), budget))
     _require_questions(run, settings.search.margin)
     folders = list_part_folders(run.identity)
     settings = wiring.fill_in_new(settings, folders)
     require_startable(settings, cached=cached)
     identity = {**_describe_origin(run, settings, folders, ledger), **name_caching(cached)}
+    identity["data_notes"] += _describe_ceilings(inherited, settings.budget, run.name)
     prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, run.examples, identity), settings)
 
@@ -92,6 +95,26 @@ def _describe_origin(
         **describe_parts(settings, folders),
         "test_use": name_use(uses),
     }
+
+
+def _describe_ceilings(before: BudgetSettings, now: BudgetSettings, name: str) -> list[str]:
+    """Say which ceilings of the other run hold for this one, and which does not."""
+    kept = [
+        f"budget.{each.name} {getattr(now, each.name):g}"
+        for each in fields(BudgetSettings)
+        if getattr(now, each.name) is not None
+        and getattr(now, each.name) == getattr(before, each.name)
+    ]
+    notes = []
+    if kept:
+        hold = "holds" if len(kept) == 1 else "hold"
+        notes.append(f"{' and '.join(kept)} of {name} {hold} for this run anew")
+    if before.calls is not None and now.calls is None:
+        notes.append(
+            f"budget.calls {before.calls:,} of {name} was meant for its search and does not hold "
+            "here; --budget calls=N sets one"
+        )
+    return notes
 
 
 def _require_questions(run: RecordedRun, margin: float) -> None:

@@ -16,7 +16,7 @@ from opro_cli.config.overrides import Override, apply_overrides
 from opro_cli.config.prompts import inline_prompts, locate
 from opro_cli.config.yaml_file import STDIN, YamlFile, read_text, read_yaml
 from opro_cli.core.settings.filled import overlay
-from opro_cli.core.settings.misfits import find_misplaced_models
+from opro_cli.core.settings.misfits import find_misplaced_models, find_unread_keys
 from opro_cli.core.settings.models import GGUF_HUB, is_gguf
 from opro_cli.core.settings.names import NameResolver
 from opro_cli.core.settings.read import find_option_faults, read_settings
@@ -99,7 +99,9 @@ def read_config(
     problems += result.problems
     if result.settings is not None:
         problems += find_misplaced_models(result.settings)
-        problems += [] if is_copy else find_option_faults(result.settings, names)
+        if not is_copy:
+            problems += find_option_faults(result.settings, names)
+            problems += find_unread_keys(result.settings)
     error = file.build_error(problems)
     if error is None:
         return ReadConfig(file, result.settings)

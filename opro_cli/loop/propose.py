@@ -17,7 +17,8 @@ from opro_cli.calls.checks import is_alive, is_unnamed
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
-from opro_cli.core.run.view import Ask, Draft, End, SearchView, check_proposal
+from opro_cli.core.run.layout import count_planned_steps
+from opro_cli.core.run.view import Ask, Draft, End, SearchView, check_proposal, judge_candidate
 from opro_cli.core.task.example import CUT, ChatReply, ChatRequest, Choice
 from opro_cli.core.task.prompt import Content, Prompt, encode_form
 from opro_cli.errors import PINNED, EmptyReplyError, ModelError, OproError, RunError
@@ -165,7 +166,7 @@ class Proposing:
         settings, search = self.calls.settings.optimizer, self.calls.settings.search
         temperature = call.ask.temperature
         if temperature is None:
-            temperature = settings.temperature_at(call.step, search.steps)
+            temperature = settings.temperature_at(call.step, self._count_steps())
         seed = derive_seed(search.seed, call.ask.draw, call.step, call.samples[0])
         request = ChatRequest(
             call.ask.messages,
@@ -197,6 +198,14 @@ class Proposing:
             if not await self._is_about_the_request(error):
                 raise
             self._record_refusal(call, error)
+
+    def _count_steps(self) -> int:
+        """Return the steps over which a schedule is spread: those that the budget is laid out for.
+
+        A run that began before journal format 10 spreads it over all that the config asks for.
+        """
+        state = self.view.state
+        return count_planned_steps(state) if state.began_with(10) else state.search.steps
 
     async def _is_about_the_request(self, error: ModelError) -> bool:
         """Return True if it is this meta-prompt that is refused, in unknown words, and no other."""
@@ -285,9 +294,21 @@ class Proposing:
                 Prompt(each, layout=layout) if isinstance(each, str) else each for each in read
             ]
             forms = tuple(map(encode_form, contents))
-            rejected = tuple(self.strategy.reject(content, self.view) for content in contents)
+            rejected = tuple(map(self._reject, contents))
         return {
             "instructions": tuple(self.calls.redact(content.text) for content in contents),
             "forms": forms if any(forms) else (),
             "rejected": rejected if any(rejected) else (),
         }
+
+    def _reject(self, candidate: Content) -> str:
+        """Return why a candidate is not scored: the strategy's reason, else a lost placeholder.
+
+        Whatever proposed it, an application with a hole cannot use a prompt without it. In a run
+        that began before journal format 10 some strategies asked for no such thing.
+        """
+        reason = self.strategy.reject(candidate, self.view)
+        # One from outside opro may know nothing of this.
+        guarded = getattr(self.strategy, "keeps_placeholders", True)
+        guarded = guarded and self.view.state.began_with(10)
+        return reason or (judge_candidate(candidate, self.view) if guarded else "")

@@ -106,12 +106,20 @@ def format_spared(spared: Data, best: Data) -> str:
     else:
         what = f"{pluralize(spared['questions'], 'question')} not asked"
         what += " a second time" if again else ""
-    rest = (
-        ""
-        if best["scores"].get("test")
-        else ("; `search.test_unbeaten_start: true` asks the start prompt's, once")
-    )
+    if best["scores"].get("test"):
+        rest = ""
+    elif spared.get("unaffordable"):
+        rest = "; the budget left too few calls for the start prompt's (search.test_unbeaten_start)"
+    else:
+        rest = "; `search.test_unbeaten_start: true` asks the start prompt's, once"
     return f"test: {what}, since there is no gain to prove{rest}"
+
+
+def _describe_idle(result: Data, idle: int, replies: int) -> str:
+    """Return what held nothing new: replies of a model, or prompts where none was asked."""
+    if result["proposals"].get("drafts"):
+        return f"{idle} of {pluralize(replies, 'prompt')} that the strategy tried held"
+    return f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held"
 
 
 def list_warnings(result: Data) -> Iterator[str]:
@@ -138,10 +146,7 @@ def list_warnings(result: Data) -> Iterator[str]:
         new = "solution" if result.get("problem") else "instruction"
         why = ", ".join(proposals.get("why", ())) or "the replies are in events.jsonl"
         if not result.get("nothing_tried"):  # which has said so
-            yield printable(
-                f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
-                f"{new}: {why}"
-            )
+            yield printable(f"{_describe_idle(result, idle, replies)} no new {new}: {why}")
         if unread := proposals.get("said"):
             yield f'the optimizer said: "{printable(" ".join(unread.split()), _UNREAD)}"'
         skipped = {} if "why" in proposals else skipped

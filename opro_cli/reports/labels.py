@@ -95,7 +95,12 @@ def find_labels(run: RecordedRun) -> ClosedSet | None:
     return find_closed_set(kind, run.examples, shares=shares, least=1)
 
 
-def answer_always(label: str, closed: ClosedSet, like: Candidate | None = None) -> Candidate:
+def answer_always(
+    label: str,
+    closed: ClosedSet,
+    like: Candidate | None = None,
+    beside: Candidate | None = None,
+) -> Candidate:
     """Return a candidate under which every question is answered with one label.
 
     Args:
@@ -103,12 +108,17 @@ def answer_always(label: str, closed: ClosedSet, like: Candidate | None = None) 
         closed: With the gold answer of each question.
         like: The prompt that it is compared with: it has answered the same questions, at the same
             times. None for all questions.
+        beside: The prompt whose scores stand beside its own: what these leave out, since the scorer
+            can never answer it, is left out here as well.
     """
     constant = Candidate("", label, 0, groups=closed.groups)
     for split in SPLITS:
         golds, answers = closed.golds[split], Answers()
         asked = like.answers[split].by_question if like else dict.fromkeys(range(len(golds)))
+        known = beside.answers[split].by_question if beside else asked
         for question, outcome in asked.items():
+            if (there := known.get(question)) and there.excluded:
+                continue
             score = closed.score(label, golds[question])
             answer = (outcome or Outcome(None, None))._replace(answer=label, score=score)
             answers.add(question, answer)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from opro_cli.core.run.layout import TEST_SHARE, Layout, count_for_verdict, count_test, lay_out
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.search import DEMOS, PLACE
+from opro_cli.core.settings.search import DEMOS, PLACE, PRUNE
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.stats.groups import find_provable_gain
 from opro_cli.core.task.example import Example, Split
@@ -19,7 +19,9 @@ LARGEST_GAIN = 0.5
 def describe_layout(
     settings: Settings, examples: Mapping[Split, Sequence[Example]], drafts: int = 0
 ) -> list[str]:
-    """Say how a budget that does not buy the whole search is laid out; [] for any other.
+    """Say how a budget that does not buy the whole search is laid out, or that it cannot be.
+
+    [] for a budget that buys everything.
 
     Args:
         settings: Of the run.
@@ -33,9 +35,30 @@ def describe_layout(
     )
     state.most_calls, state.drafts = settings.budget.calls, drafts
     most = state.most_calls
-    if most is None or not state.looks:
+    if most is None or not state.sizes["train"] or most >= state.count_everything():
         return []
+    if not state.looks:
+        return _describe_risk(state, most)
     return [_describe_search(state, most), *_describe_test(state, most)]
+
+
+def _describe_risk(state: RunState, most: int) -> list[str]:
+    """Say of a search that needs full answer sheets that its budget may end it before dev."""
+    search = state.search
+    because = {
+        "search.strategy prune": search.strategy == PRUNE,
+        "search.rules paper": search.rules == "paper",
+        "search.eval_interval": search.eval_interval is not None,
+        "search.racing false": not search.racing,
+    }
+    why = next((name for name, holds in because.items() if holds), "")
+    if not search.steps or not why:
+        return []
+    return [
+        f"budget.calls {most:,} may end the search before its dev and test questions, without a "
+        f"verdict: everything takes up to {state.count_everything():,} calls, and a search with "
+        f"{why} is not laid out for fewer (`opro docs racing`)"
+    ]
 
 
 def _describe_search(state: RunState, most: int) -> str:

@@ -17,6 +17,7 @@ from opro_cli.core.run.proposals import (
     TOO_LONG,
 )
 from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.search import LIST
 
 NOTHING_TRIED = "no candidate was tried"
 _TAGGED = ("opro", "reflect", "evolve", "paper-gpt", "paper-instructions-only")
@@ -83,6 +84,8 @@ def suggest_change(state: RunState) -> Remedy:
 
 def _suggest_change(state: RunState) -> Remedy:
     (why, _), *_ = [*_rank(state), ("", 0)]
+    if state.search.strategy == LIST and why not in ("", TOO_LONG):  # nobody else to blame
+        return Remedy("give other search.candidates", False)
     more = "" if state.is_searching else "search.steps"
     if why in (CUT_SHORT, EMPTY):
         both = f" and {more}" if more else ""
@@ -102,8 +105,10 @@ def serialize_proposals(state: RunState, max_tokens: int | None) -> dict[str, An
     nothing_new: of the replies, those without a new candidate; reasons: the same by reason, and
     why: in words. said: the beginning of the first one of words without a proposal.
     shown: what a request that was too long had in place of all exemplars and past prompts.
+    drafts: true where no model was asked, so that all are prompts of the strategy's own.
     """
-    proposals = state.proposals
+    proposals, optimizer = state.proposals, state.spend_of("optimizer")
+    drafts = bool(proposals.replies) and not optimizer.calls + optimizer.cached
     return {
         "replies": proposals.replies,
         "nothing_new": proposals.empty,
@@ -112,6 +117,7 @@ def serialize_proposals(state: RunState, max_tokens: int | None) -> dict[str, An
         "said": proposals.unread_reply or None,
         "shown": proposals.shown or None,
         "skipped": count_skipped(state),
+        **({"drafts": True} if drafts else {}),
     }
 
 

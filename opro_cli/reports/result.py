@@ -172,12 +172,13 @@ def describe_closed_set(
 
     Args:
         closed: The labels.
-        start: The start prompt, which the constant answer is compared with on test.
+        start: The start prompt, which the constant answer is compared with on test: of rows that
+            its score leaves out there is none of the constant answer either.
         best: The winner, whose answers are counted.
     """
     label = find_majority(closed)
     golds = {split: Counter(closed.golds[split]) for split in SPLITS}
-    always = answer_always(label, closed)
+    always = answer_always(label, closed, beside=start)
     one = find_one_answer(best, closed) if best else None
     confusion = build_confusion(best, closed) if best else None
     return {
@@ -206,17 +207,20 @@ def _compare_constant(label: str, closed: ClosedSet, other: Candidate | None) ->
 
 def describe_spared(
     state: RunState, start: Candidate | None, best: Candidate | None
-) -> dict[str, int] | None:
+) -> dict[str, int | bool] | None:
     """Count the test questions that a run without a gain to prove did not ask; None for none.
 
     prompts: that were not asked. again: of the questions, those of the start prompt's second time.
+    unaffordable: true where the start prompt's own were wanted, and the budget left too few calls.
     """
     if start is None or best is None or not (spared := select_spared(state, start, best)):
         return None
     left = {each.id: len(state.missing(each, "test")) for each in spared}
     again = sum(left[each.id] for each in spared if is_again(each))
     prompts = sum(not is_again(each) for each in spared)
-    return {"prompts": prompts, "questions": sum(left.values()), "again": again}
+    counts = {"prompts": prompts, "questions": sum(left.values()), "again": again}
+    dear = state.search.test_unbeaten_start and any(each is start for each in spared)
+    return counts | ({"unaffordable": True} if dear else {})
 
 
 def serialize_scale(scale: Scale) -> dict[str, Any]:

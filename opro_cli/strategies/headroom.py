@@ -185,6 +185,7 @@ class _Around(Strategy):
     def __init__(self, inner: Strategy) -> None:
         self.inner, self.name = inner, inner.name
         self.Options, self.needs, self.halves = inner.Options, inner.needs, inner.halves
+        self.keeps_placeholders = inner.keeps_placeholders
 
     def read(self, reply: str, ask: Ask, *, cut: bool = False) -> Sequence[Content | str]:
         """Return the candidates that the other strategy reads in a reply."""

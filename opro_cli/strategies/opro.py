@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from opro_cli.core.run.view import Ask, Draft, SearchView
-from opro_cli.core.task.chat import RESERVED, list_holes
+from opro_cli.core.run.view import Ask, Draft, SearchView, judge_candidate
 from opro_cli.core.task.example import Example, Message
-from opro_cli.core.task.placeholders import find_change
 from opro_cli.core.task.prompt import Content, MetaPromptMaterial, PromptFormat, TrajectoryEntry
 from opro_cli.ports import Strategy
 from opro_cli.reading.tagged import find_tagged
@@ -194,23 +192,6 @@ class MetaPromptStrategy(Strategy):
         return (Ask(self.meta_prompt(view.material()), view.search.candidates_per_step),)
 
 
-def judge_placeholders(candidate: Content, view: SearchView) -> str:
-    """Return which of the application's placeholders a candidate loses or adds, "" for none.
-
-    A hole of the chat around it is nobody's placeholder: it would be sent to the model as it
-    stands. One that a start prompt has may stay.
-    """
-    search, starts = view.search, view.search.initial_instructions
-    if search.keep_placeholders is False:
-        return ""
-    if change := find_change(candidate.text, starts) if search.keep_placeholders else "":
-        return change
-    known = {name for start in starts for name in list_holes(start)}
-    names = {*RESERVED, *view.format.template.fields} - known
-    added = [name for name in list_holes(candidate.text) if name in names]
-    return f"adds {{{{{added[0]}}}}}, which nothing fills" if added else ""
-
-
 @dataclass(frozen=True)
 class OproStrategy(MetaPromptStrategy):
     """The meta-prompt of the paper for GPT models; replies are read from their tag.
@@ -240,8 +221,8 @@ class OproStrategy(MetaPromptStrategy):
         return (Message("user", "\n\n".join([*parts, request])),)
 
     def reject(self, candidate: Content, view: SearchView) -> str:
-        """Return which placeholders a candidate loses or adds."""
-        return judge_placeholders(candidate, view)
+        """Return which placeholders a candidate loses or adds, as in runs of any age."""
+        return judge_candidate(candidate, view)
 
     def read(self, reply: str, ask: Ask | None = None, *, cut: bool = False) -> tuple[str, ...]:
         """Return the text in the last complete tag behind the thoughts, as it stands.

@@ -22,6 +22,7 @@ class PaperGpt(MetaPromptStrategy):
     """The meta-prompt for GPT models; `exemplars` if problems are shown at all."""
 
     name = "paper-gpt"
+    keeps_placeholders = False
 
     exemplars: bool = True
     exemplars_first: bool = False
@@ -53,6 +54,7 @@ class PaperPalm(MetaPromptStrategy):
     """The meta-prompt for PaLM models (text-bison)."""
 
     name = "paper-palm"
+    keeps_placeholders = False
 
     exemplars: bool = True
     exemplars_first: bool = False
@@ -83,6 +85,7 @@ class PaperInstructionsOnly(MetaPromptStrategy):
     """
 
     name = "paper-instructions-only"
+    keeps_placeholders = False
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
         """Return one user message: a sentence to continue, then every past instruction in a tag."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.view import Ask, Draft, End, SearchView
+from opro_cli.core.run.view import Ask, Draft, End, SearchView, judge_candidate
 from opro_cli.core.settings.meta_prompt import list_holes, spell
 from opro_cli.core.task.chat import Hole, parse_turn
 from opro_cli.core.task.example import Message
@@ -16,12 +16,7 @@ from opro_cli.ports import Need, Strategy
 from opro_cli.reading.tagged import find_tagged
 from opro_cli.strategies.failures import describe_contrasts, describe_failures
 from opro_cli.strategies.front import find_best
-from opro_cli.strategies.opro import (
-    choose_words,
-    gpt_exemplar,
-    judge_placeholders,
-    scored_texts,
-)
+from opro_cli.strategies.opro import choose_words, gpt_exemplar, scored_texts
 
 ROOMY = 400
 """Characters that a rewrite may have in any case."""
@@ -126,7 +121,7 @@ class WordedStrategy(Strategy):
         them is no better instruction. A quote that a start prompt has may stay.
         """
         limit = find_limit(view)
-        if change := judge_placeholders(candidate, view):
+        if change := judge_candidate(candidate, view):
             return change
         if len(candidate.text) > limit:
             return f"longer than {limit} characters"
@@ -196,4 +191,4 @@ class OwnWords(WordedStrategy):
 
     def reject(self, candidate: Content, view: SearchView) -> str:
         """Return which placeholders a candidate loses or adds."""
-        return judge_placeholders(candidate, view)
+        return judge_candidate(candidate, view)

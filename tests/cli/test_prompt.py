@@ -358,6 +358,19 @@ def test_a_start_prompt_that_names_a_file_is_noted(shop: Path, opro: Opro) -> No
     (shop / "shop.yaml").write_text(text)
     (note,) = [each for each in notes(opro, "shop.yaml") if "names a file" in each]
     assert "file:prompts/start.md" in note
+    assert note in opro("optimize", "shop.yaml", "--plain").err  # where nobody has checked
+
+
+def test_listed_prompts_that_change_a_hole_of_the_application_are_noted(
+    shop: Path, opro: Opro
+) -> None:
+    listed = "strategy: list, start: 'Of {name}.', candidates: ['For {name}', Sort, Add], steps: 1"
+    before = (shop / "shop.yaml").read_text().partition("search: {")[0]
+    (shop / "shop.yaml").write_text(f"{before}search: {{{listed}, baselines: []}}\n")
+    note = next(each for each in notes(opro, "shop.yaml") if "will not be scored" in each)
+    assert note.startswith('2 of 3 search.candidates will not be scored: "Sort" loses {name}; ')
+    said = opro("optimize", "shop.yaml", "--plain").err
+    assert "2 of 3 search.candidates will not be scored" in said
 
 
 def test_check_shows_the_first_prompt_of_a_chat(shop: Path, opro: Opro) -> None:

@@ -115,6 +115,26 @@ def test_the_same_again_gives_the_same(opro: Opro, padded: str) -> None:
     assert (first["front"], first["objectives"]) == (second["front"], second["objectives"])
 
 
+def test_the_calls_of_a_search_are_no_ceiling_of_it(
+    opro: Opro, padded: str, folder: Path, scorer: ScriptedModel
+) -> None:
+    config = folder / "runs" / padded / "config.yaml"
+    text = config.read_text()
+    changed = text.replace("  calls: null", "  calls: 5").replace(
+        "  tokens: null", "  tokens: 99999"
+    )
+    assert changed != text
+    config.write_text(changed)
+    said = opro("prune", padded, *LAX, "--plain")
+    assert said.code == 0, said.err
+    assert "budget.calls 5 of sums" in said.err
+    assert "budget.tokens 99999 of sums" in said.err
+    said = opro("prune", padded, *LAX, "--plain", "--budget", "calls=9")
+    assert said.code == 3
+    assert "does not hold here" not in said.err
+    assert "budget.calls 9 may end the search before its dev and test questions" in said.err
+
+
 def test_a_budget_stops_it_and_a_resume_goes_on(opro: Opro, padded: str) -> None:
     stopped = opro("prune", padded, *LAX, "--budget", "calls=20", "--json", "-q", "--no-preflight")
     assert stopped.code == 3

@@ -49,6 +49,24 @@ def describe(calls: int, test: int | None = None, **search: Any) -> str:
     return " ".join(describe_layout(settings(budget={"calls": calls}, **given), examples))
 
 
+@pytest.mark.parametrize(
+    ("search", "why"),
+    [
+        ({"racing": False}, "search.racing false"),
+        ({"eval_interval": 1}, "search.eval_interval"),
+        ({"rules": "paper", "racing": False}, "search.rules paper"),
+        ({"strategy": "prune"}, "search.strategy prune"),
+    ],
+)
+def test_a_budget_that_cannot_be_laid_out_may_end_without_a_verdict(
+    search: dict[str, Any], why: str
+) -> None:
+    said = describe(200, **search)
+    assert said.startswith("budget.calls 200 may end the search before its dev and test questions")
+    assert f"a search with {why} is not laid out" in said
+    assert not describe(9_999, **search)
+
+
 def test_what_test_asks_beside_the_verdict_is_not_ruled_out() -> None:
     said = describe(100, baselines=("Think.",), noise_check=True)
     assert (

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from opro_cli import wiring
-from opro_cli.core.settings.differences import convert_to_plain
+from opro_cli.core.settings.differences import convert_to_plain, find_changes
+from opro_cli.core.settings.misfits import find_unread_keys
 from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.settings import Settings
 
@@ -161,3 +162,27 @@ def test_thoughts_fit_into_the_reply() -> None:
 def test_what_is_computed_here_takes_no_parameters_of_a_provider() -> None:
     said = problem({"model": "embedded/tiny-mistral", "reasoning": {"effort": "low"}})
     assert "is no model of a provider's" in said
+
+
+@pytest.mark.parametrize("model", ["embedded/tiny-mistral", "python:mine:reply"])
+def test_a_share_that_no_model_reads_is_refused(model: str) -> None:
+    settings = read({"model": model, "top_p": 0.5})  # a run that began with it goes on
+    (only,) = find_unread_keys(settings)
+    assert only.dotted == "scorer.top_p"
+    assert f"{model} draws by its temperature alone" in only.message
+
+
+@pytest.mark.parametrize("model", ["openai/m", "gguf/m.gguf", "hosted_vllm/m"])
+def test_a_share_that_is_sent_is_fine(model: str) -> None:
+    assert not list(find_unread_keys(read({"model": model, "top_p": 0.5})))
+
+
+def test_another_seed_is_another_config() -> None:
+    with_seed, without = convert_to_plain(read({})), convert_to_plain(read({"seed": None}))
+    assert "seed" not in with_seed["scorer"], "as in runs from before there was the key"
+    (change,) = find_changes(with_seed, without)
+    assert (change.path, change.before, change.after) == ("scorer.seed", "auto", None)
+    assert not change.is_operational
+    (back,) = find_changes(without, with_seed)
+    assert (back.before, back.after) == (None, "auto")
+    assert not find_changes(without, without)

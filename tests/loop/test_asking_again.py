@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.run.events import Event, Proposed, StepPlanned
+from opro_cli.core.run.events import Event, Proposed, SessionStarted, StepPlanned
 from opro_cli.core.run.state import IllegalEvent, RunState
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.task.example import ChatRequest, Message
@@ -99,9 +99,34 @@ def test_a_repeated_text_is_no_fruitless_one() -> None:
     assert len(proposals(run_session(session(["=x", "=x", "=x"], ask_again=9)))) == 6
 
 
+LONG = "=" + "x" * 501
+
+
+def test_a_text_that_is_too_long_is_asked_for_again() -> None:
+    runner = session([LONG, LONG, "=x"], ask_again=5)
+    of_first_step = [each[1:] for each in proposals(run_session(runner)) if each[0] == 1]
+    again = [sample for sample, text, parents in of_first_step if parents == ("a",)]
+    assert again == [0, 2, 3]
+    assert {c.instruction for c in runner.state.of_step(1)} == {"x", "s0"}
+
+
+def test_so_is_one_with_a_digit_where_these_are_dropped() -> None:
+    runner = session(["=7", "=x"], ask_again=4)  # those of the second request have one, too
+    runner.state.search = replace(runner.state.search, drop_digits=True)
+    of_first_step = [each for each in proposals(run_session(runner)) if each[0] == 1]
+    assert len(of_first_step) == 2 + 4
+    assert [c.instruction for c in runner.state.of_step(1)] == ["x"]
+
+
+def test_a_run_that_began_before_that_was_so_asks_for_it_once() -> None:
+    runner = session([LONG, "=x"], ask_again=5)
+    runner.state.apply(SessionStarted(0.0, 1, "0.1.0", format_version=9))
+    assert len([each for each in proposals(run_session(runner)) if each[0] == 1]) == 2
+
+
 @pytest.mark.parametrize("ask_again", [0, 2, 5])
 def test_a_run_cut_anywhere_asks_for_the_rest(ask_again: int) -> None:
-    lines = ["no", "=bad", "no", "=x", "no", "=y"]
+    lines = ["no", "=bad", LONG, "=x", "no", "=y"]
     whole = session(lines, ask_again=ask_again)
     events = run_session(whole)
     for cut in range(1, len(events), 3):

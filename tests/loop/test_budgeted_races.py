@@ -8,6 +8,7 @@ import pytest
 
 from opro_cli.core.run.candidates import Candidate, Estimate, Outcome
 from opro_cli.core.run.events import Answered, Event, Looked, Proposed
+from opro_cli.core.run.layout import count_planned_steps, lay_out
 from opro_cli.core.run.progress import count_calls, estimate_calls
 from opro_cli.core.run.selection import (
     decide,
@@ -104,6 +105,24 @@ async def test_estimates_stand_in_the_live_view_and_the_budget_is_what_there_may
     assert not all(state.is_scored(each, "train") for each in listed)
     assert board.measure_steps(state).best_so_far[0] > 0
     assert estimate_calls(state) == 60 < estimate_calls((await raced(None, steps=2)).state)
+
+
+@pytest.mark.parametrize(("version", "last"), [(10, 1.5), (9, 0.9)])
+async def test_a_temperature_rises_to_its_end_over_the_steps_of_the_budget(
+    version: int, last: float
+) -> None:
+    rising = {"temperature": 0.5, "temperature_schedule": "linear_increase", "temperature_end": 1.5}
+    runner = budgeted(200, proposing=rising)
+    runner.state.sessions = [_started(version)]
+    steps = count_planned_steps(runner.state)
+    assert steps == lay_out(runner.state).steps < 10
+    assert await runner.run() == "finished"
+    asked = [request.temperature or 0 for request in calls(runner.models["optimizer"][0]).requests]
+    of = steps if version == 10 else 10
+    expected = [0.5 + min(1.0, step / of) for step in range(runner.state.step)]
+    assert sorted({*asked} - {0}) == sorted({*expected})
+    assert runner.state.step >= steps
+    assert max(expected) <= last
 
 
 async def test_an_optimizer_that_proposes_nothing_ends_the_search_before_dev() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_search
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from msgspec.structs import replace
 
 from opro_cli.core.run.candidates import AGAIN, make_candidate_id
 from opro_cli.core.run.events import Answered, Event, SessionStarted
+from opro_cli.core.run.layout import count_spent
 from opro_cli.core.task.example import ChatRequest
+from opro_cli.loop.planner import Evaluate, plan_next
+from opro_cli.reports.result import describe_spared
 from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import SIZES, MemoryJournal, new_runner, outcome, say
 
@@ -58,6 +62,28 @@ async def test_the_start_prompt_alone_is_asked_where_its_score_is_wanted() -> No
     result = outcome(runner)
     assert result["best"]["scores"]["test"]["mean"] == 1.0
     assert result["not_asked"] == {"prompts": 2, "questions": 21, "again": 7}
+
+
+@pytest.mark.parametrize(
+    ("left", "version", "asked"), [(6, 10, 0), (7, 10, 7), (13, 10, 7), (13, 9, 0), (14, 9, 7)]
+)
+async def test_a_budget_buys_the_questions_of_the_start_prompt_alone(
+    left: int, version: int, asked: int
+) -> None:
+    """The verdict, which is not asked, would take 14 calls; earlier formats want so many left."""
+    racing: dict[str, Any] = {"racing": True, "steps": 5, "candidates_per_step": 4}
+    runner = new_run(MemoryJournal(), budget={"calls": 60}, **racing)
+    assert await runner.run() == "finished"
+    state = runner.state
+    assert state.looks
+    state.search = replace_search(state.search, test_unbeaten_start=True)
+    state.sessions = [SessionStarted(0.0, 1, "0.1.0", version)]
+    state.most_calls = count_spent(state) + left
+    work = plan_next(state)
+    assert len(work.questions if isinstance(work, Evaluate) else ()) == asked
+    (start,) = state.of_step(0)
+    spared = describe_spared(state, start, start)
+    assert bool(spared and spared.get("unaffordable")) == (not asked)
 
 
 async def test_a_gain_is_compared_with_everything_and_nothing_is_left_out() -> None:

@@ -275,6 +275,8 @@ def test_what_an_unbeaten_start_prompt_spares_is_said() -> None:
         "`search.test_unbeaten_start: true` asks the start prompt's, once"
     ) in lines
     assert not any(line.startswith("on test") for line in lines)  # no table without a score
+    data["not_asked"]["unaffordable"] = True
+    assert "the budget left too few calls for the start prompt's" in " ".join(printed(data))
     data["initial"]["scores"] |= {"test": score(245, 500, 0.447, 0.534)}
     data["not_asked"] = {"prompts": 3, "questions": 180, "again": 45}
     assert (

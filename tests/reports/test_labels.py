@@ -266,6 +266,24 @@ def test_the_summary_has_the_constant_among_the_baselines() -> None:
     assert row.split()[:5] == ["always", "'no'", "70.0", "%", "+60.0"]
 
 
+def test_the_constant_is_worth_its_share_of_the_rows_that_count() -> None:
+    # Four rows are refused under the start prompt, all of them "no".
+    run = run_of("nnnnnnnyyy", "nnnnnnnyyy", "nnnnnnnyyy")
+    for each in run.state.candidates.values():
+        answers = each.answers["test"]
+        for question in range(4):
+            answers.by_question.pop(question)
+            answers.correct -= 1
+            answers.refuse(question, exclude=True)
+    result = build_result(run, finished=True)
+    majority = result["closed_set"]["majority"]
+    assert majority["scores"]["test"]["n"] == result["initial"]["scores"]["test"]["n"] == 6
+    assert majority["scores"]["test"]["mean"] == 0.5  # and not 7 of 10
+    assert majority["scores"]["train"]["n"] > 0
+    difference = majority["against_start"]["difference"]["mean"]
+    assert result["initial"]["scores"]["test"]["mean"] + difference == 0.5
+
+
 def test_without_test_questions_the_constant_has_a_line() -> None:
     state = new_state("start", steps=0, train=4)
     say_all(state, "start", "train", "nnny", "yyyy")

@@ -199,5 +199,10 @@ def test_each_embedded_model_has_its_role(tmp_path: Path) -> None:
         "c.yaml:6: optimizer.model: expected embedded/tiny-optimizer, the embedded model that "
         "proposes instructions, found embedded/tiny-mistral",
     ]
+    ignored = GOOD.replace("openai/a}", "python:mine:reply, top_p: 0.5}")
+    assert problems(tmp_path, ignored) == [
+        "c.yaml:5: scorer.top_p: python:mine:reply draws by its temperature alone; leave it out"
+    ]
+    assert wiring.read_config(write(tmp_path, ignored), is_copy=True).scorer.top_p == 0.5
     without_steps = GOOD.replace("openai/b", "embedded/tiny-mistral") + "search: {steps: 0}\n"
     wiring.read_config(write(tmp_path, without_steps))

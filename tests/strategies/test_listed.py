@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,17 @@ import pytest
 from opro_cli import wiring
 from opro_cli.app.given import read_plain
 from opro_cli.config.file import load_config, read_candidates
-from opro_cli.core.run.view import End
+from opro_cli.core.run.events import FORMAT_VERSION, SessionStarted
+from opro_cli.core.run.state import RunState
+from opro_cli.core.run.view import Ask, Draft, End, SearchView
+from opro_cli.core.task.example import Message
 from opro_cli.errors import ConfigError, UsageError
+from opro_cli.ports import Strategy
+from opro_cli.render.result_notes import list_warnings
+from opro_cli.reports.proposals import serialize_proposals, suggest_change
+from opro_cli.strategies.headroom import ProbedStrategy
 from opro_cli.strategies.listed import ListStrategy
+from opro_cli.strategies.paper import PaperGpt
 from opro_cli.testing.session import new_session, run_session
 
 TASK = {"data": {"train": "t", "input": "q", "target": "a"}, "answer": "number"}
@@ -42,6 +51,73 @@ def test_a_list_that_is_longer_than_its_steps_are_for_is_tried_whole() -> None:
     run_session(session)
     tried = [c.instruction for step in (1, 2, 3) for c in session.state.of_step(step)]
     assert tuple(tried) == texts
+
+
+def run_of(own: Strategy, *, format_version: int = FORMAT_VERSION, **search: Any) -> RunState:
+    session = new_session(own)
+    given = {"initial_instructions": ("Add for {name}.",), "keep_placeholders": True, **search}
+    settings = replace(session.settings, search=replace(session.settings.search, **given))
+    state = RunState.at_start(settings.search, session.examples, settings.task)
+    state.apply(SessionStarted(0.0, 1, "0.1.0", format_version=format_version))
+    run_session(replace(session, settings=settings, state=state))
+    return state
+
+
+TEXTS = ("Count for {name}.", "Count.", "Count {name} and {other}.")
+
+
+def test_a_prompt_without_a_hole_of_the_application_is_not_tried() -> None:
+    state = run_of(ListStrategy(TEXTS))
+    assert [each.skipped for each in state.proposals.texts] == ["", "loses {name}", "adds {other}"]
+    assert [c.instruction for c in state.candidates.values()] == ["Add for {name}.", TEXTS[0]]
+
+
+def test_what_held_nothing_new_was_a_prompt_of_the_list() -> None:
+    state = run_of(ListStrategy(TEXTS))
+    proposals = serialize_proposals(state, None)
+    assert (proposals["replies"], proposals["nothing_new"], proposals["drafts"]) == (3, 2, True)
+    result = {"proposals": proposals, "spend": {}, "best": None, "requests": {}}
+    assert (
+        "2 of 3 prompts that the strategy tried held no new instruction: "
+        "1 rejected (loses {name}), 1 rejected (adds {other})"
+    ) in list(list_warnings(result))
+
+
+def test_a_list_of_which_none_was_tried_is_what_has_to_change() -> None:
+    remedy = suggest_change(run_of(ListStrategy(TEXTS[1:]), strategy="list"))
+    assert remedy.change == "give other search.candidates"
+
+
+def test_one_who_wants_none_of_that_says_so() -> None:
+    assert len(run_of(ListStrategy(TEXTS), keep_placeholders=False).candidates) == 4
+
+
+def test_a_run_that_began_before_that_was_so_tries_them_all() -> None:
+    assert len(run_of(ListStrategy(TEXTS), format_version=9).candidates) == 4
+
+
+class Own(Strategy):
+    """A strategy of the user's, which rejects nothing by itself."""
+
+    name = "own"
+
+    def propose(self, view: SearchView, step: int) -> list[Ask | Draft]:
+        return [Ask((Message("user", "Write one."),))]
+
+    def read(self, reply: str, ask: Ask) -> list[str]:
+        return ["Count."]
+
+
+def test_what_a_strategy_of_the_users_reads_is_judged_like_it() -> None:
+    state = run_of(Own())
+    assert {each.skipped for each in state.proposals.texts[:1]} == {"loses {name}"}
+    assert len(state.candidates) == 1
+
+
+def test_the_papers_strategies_know_no_such_rule() -> None:
+    strategy = PaperGpt()
+    assert not strategy.keeps_placeholders
+    assert not ProbedStrategy(strategy, ["x"]).keeps_placeholders
 
 
 def test_a_resume_tries_no_candidate_twice() -> None:

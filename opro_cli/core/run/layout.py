@@ -93,41 +93,36 @@ def affords_test(state: RunState, *, everything: bool) -> bool:
     return count_test(state, everything=everything) <= state.most_calls - count_spent(state)
 
 
+def affords_start(state: RunState) -> bool:
+    """Return True if the calls left buy the test questions of the start prompt alone.
+
+    A run that began before journal format 10 asks them only where they would buy a verdict.
+    """
+    if not state.began_with(10):
+        return affords_test(state, everything=False)
+    if not state.looks or state.most_calls is None:
+        return True
+    own = state.sizes["test"] * state.calls_per_question
+    return own <= state.most_calls - count_spent(state)
+
+
 def lay_out(state: RunState) -> Layout:
     """Lay out what a budget of calls buys; all that there is, where it was taken away since."""
     most = state.count_everything() if state.most_calls is None else state.most_calls
-    search, sizes = state.search, state.sizes
-    test = next(
-        (
-            cost
-            for all in (True, False)
-            if (cost := count_test(state, everything=all)) <= TEST_SHARE * most
-        ),
-        0,
-    )
+    test = _keep_for_test(state, most)
     calls = most - test
-    starts = len(state.of_step(0))
-    dev = (search.finalists + starts) * sizes["dev"] * state.calls_per_question
-    kept = min(DEV_SHARE * calls, float(dev))
-    racing = calls - kept
+    racing = calls - _keep_for_dev(state, calls)
     proposals, joining = _expect_step(state)
     question = state.calls_per_question
-    longer = max(0, round(LENGTHENING * math.log10(max(1.0, racing / question) / FEW)))
-    least = min(SHORTEST + longer, LONGEST, sizes["train"])
-    # Those of a probe join once, in the first step.
-    whole = FIRST_SHARE * (racing - (starts + state.drafts) * least * question)
-    listed = 0
-    if search.candidates and state.began_with(10):  # those that it buys are raced together
-        listed = max(1, min(len(search.candidates), math.floor(whole / (least * question))))
-        joining = min(joining, float(listed))
-    steps = max(1, min(search.steps, round(whole / (proposals + joining * least * question))))
-    if listed:
-        steps = 1
+    least = _find_shortest_look(state, racing)
+    listed = _count_listed(state, racing)
+    joining = min(joining, float(listed)) if listed else joining
+    steps = _count_steps(state, racing, proposals, joining)
     if not state.is_searching:
         steps = max(1, state.step)
     joining += 0 if state.step else state.drafts
     own = (STEPS_SHARE * racing / steps - proposals) / max(1.0, joining) / OWN_LOOKS / question
-    first = min(max(least, math.floor(own)), LONGEST, sizes["train"])
+    first = min(max(least, math.floor(own)), LONGEST, state.sizes["train"])
     whole_step = proposals + joining * first * question
     until = STEPS_SHARE * racing
     lost = sum(spend.uncounted.unanswered for spend in state.spend.values())
@@ -135,15 +130,69 @@ def lay_out(state: RunState) -> Layout:
     return Layout(steps, first, whole_step, until, racing, end, float(test), listed)
 
 
+def count_planned_steps(state: RunState) -> int:
+    """Return the steps of a search as they are known before it: a budget may buy fewer than asked.
+
+    What comes of them shows in `lay_out` alone, since a resume in the middle of a step is to have
+    the same number as the step had.
+    """
+    if not state.looks or state.most_calls is None:
+        return state.search.steps
+    calls = state.most_calls - _keep_for_test(state, state.most_calls)
+    return _count_steps(state, calls - _keep_for_dev(state, calls), *_expect_first_step(state))
+
+
+def _count_steps(state: RunState, racing: float, proposals: float, joining: float) -> int:
+    """Return the steps that these calls buy, of so many proposals and candidates each."""
+    search, question = state.search, state.calls_per_question
+    if search.candidates:
+        return 1  # all of them are raced together
+    least = _find_shortest_look(state, racing) * question
+    # Those of a probe join once, in the first step.
+    whole = FIRST_SHARE * (racing - (len(state.of_step(0)) + state.drafts) * least)
+    return max(1, min(search.steps, round(whole / (proposals + joining * least))))
+
+
+def _count_listed(state: RunState, racing: float) -> int:
+    """Return how many prompts of a list these calls buy a first look at; 0 where there is none."""
+    listed = len(state.search.candidates or ())
+    if not listed or not state.began_with(10):
+        return 0
+    least = _find_shortest_look(state, racing) * state.calls_per_question
+    whole = FIRST_SHARE * (racing - (len(state.of_step(0)) + state.drafts) * least)
+    return max(1, min(listed, math.floor(whole / least)))
+
+
+def _find_shortest_look(state: RunState, racing: float) -> int:
+    calls = max(1.0, racing / state.calls_per_question)
+    longer = max(0, round(LENGTHENING * math.log10(calls / FEW)))
+    return min(SHORTEST + longer, LONGEST, state.sizes["train"])
+
+
+def _keep_for_test(state: RunState, most: int) -> int:
+    """Return the calls kept for test: all that is asked there, the verdict alone, or none."""
+    costs = (count_test(state, everything=whole) for whole in (True, False))
+    return next((cost for cost in costs if cost <= TEST_SHARE * most), 0)
+
+
+def _keep_for_dev(state: RunState, calls: float) -> float:
+    everyone = state.search.finalists + len(state.of_step(0))
+    return min(DEV_SHARE * calls, float(everyone * state.sizes["dev"] * state.calls_per_question))
+
+
+def _expect_first_step(state: RunState) -> tuple[float, float]:
+    """Return the same as `_expect_step` before the first step."""
+    wanted = len(state.search.candidates or ()) or state.search.candidates_per_step
+    return 0.0 if state.search.candidates else float(wanted), float(wanted)
+
+
 def _expect_step(state: RunState) -> tuple[float, float]:
     """Return the calls for the proposals of a step, and how many new candidates it brings.
 
     Those of a probe are not among the latter.
     """
-    wanted = len(state.search.candidates or ()) or state.search.candidates_per_step
     if not state.step:
-        asks = 0 if state.search.candidates else wanted
-        return float(asks), float(wanted)
+        return _expect_first_step(state)
     joined = len(state.candidates) - len(state.of_step(0)) - state.drafts
     spend = state.spend_of("optimizer")
     calls = spend.calls + spend.cached - state.probed.get("optimizer", 0)

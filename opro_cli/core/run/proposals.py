@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from opro_cli.core.run.candidates import Candidate, make_candidate_id
@@ -106,13 +106,12 @@ class Proposals:
         """The number of replies from which no new candidate could be taken."""
         return sum(self.fruitless_by.values())
 
-    def add(self, reply: Proposed) -> None:
-        """Add one reply to the present step."""
+    def add(self, reply: Proposed, faults: Sequence[str]) -> None:
+        """Add one reply to the present step, with what is wrong with each of its texts."""
         self.arrived[reply.sample] = reply
         self.replies += 1
         self.shown = reply.shown or self.shown
-        rejected = reply.rejected or ("",) * len(reply.instructions)
-        if reply.via != "local" and all(rejected):
+        if reply.via != "local" and all(faults):
             self.fruitless.append(reply.sample)
 
     def judge(self, reason_to_skip: Callable[[ProposedText, str], str]) -> list[ProposedText]:

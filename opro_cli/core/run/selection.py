@@ -18,7 +18,7 @@ from opro_cli.core.run.deciding import (
     measure_mean,
     measure_sureness,
 )
-from opro_cli.core.run.layout import affords_test
+from opro_cli.core.run.layout import affords_start, affords_test
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
 from opro_cli.core.task.example import Split
@@ -231,8 +231,9 @@ def select_compared(state: RunState, start: Candidate, best: Candidate) -> list[
     """Return the prompts for test: start, winner, baselines, and the start prompt once more.
 
     Where the start prompt is the winner there is no gain to prove, and none of them is asked:
-    only the start prompt itself where `search.test_unbeaten_start` wants its score. What was
-    begun is finished all the same, so that no score is one of half the questions.
+    only the start prompt itself where `search.test_unbeaten_start` wants its score, and the budget
+    has the calls left. What was begun is finished all the same, so that no score is one of half
+    the questions.
     """
     everyone = _list_comparable(state, start, best)
     if best is not start or not state.spares_test:
@@ -241,8 +242,8 @@ def select_compared(state: RunState, start: Candidate, best: Candidate) -> list[
         candidate.answers["test"].by_question for candidate in everyone if candidate is not start
     ):
         return everyone
-    wanted = state.search.test_unbeaten_start or start.answers["test"].by_question
-    return [start] if wanted else []
+    wanted = state.search.test_unbeaten_start and affords_start(state)
+    return [start] if wanted or start.answers["test"].by_question else []
 
 
 def _list_comparable(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:

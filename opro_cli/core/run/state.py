@@ -294,7 +294,7 @@ class RunState(RunFacts):
             raise IllegalEvent(f"a second proposal {event.sample} in step {event.step}")
         if not {len(event.forms), len(event.rejected)} <= {0, len(event.instructions)}:
             raise IllegalEvent("a proposal with more forms or rejections than texts, or fewer")
-        self.proposals.add(event)
+        self.proposals.add(event, self._list_faults(event))
         self._spend_of("optimizer").add(event)
         if len(self.proposals.arrived) == self.samples:
             self._close_step()
@@ -350,6 +350,22 @@ class RunState(RunFacts):
         """Return why a proposed text is not scored, "" when it is."""
         if proposed.identity in self.proposals.seen:
             return REPEATED
+        return self._find_fault(proposed, rejected)
+
+    def _list_faults(self, event: Proposed) -> list[str]:
+        """Return what is wrong with each text of a reply, whatever else has arrived.
+
+        A repetition is none: which of two texts repeats the other is a matter of their order. In
+        a run that began before journal format 10 only what its strategy rejected counts.
+        """
+        judges = self.began_with(10)
+        return [
+            self._find_fault(proposed, rejected) if judges else rejected
+            for proposed, rejected in list_texts(event)
+        ]
+
+    def _find_fault(self, proposed: ProposedText, rejected: str) -> str:
+        """Return why a proposed text would not be scored whenever it came, "" when it would."""
         # The rules are about the wording of prompts.
         broken = "" if proposed.form == SOLUTION else find_breach(proposed.text, self.search)
         broken = broken or rejected

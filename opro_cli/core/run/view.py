@@ -14,6 +14,7 @@ from opro_cli.core.draws import Random, create_rng
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.deciding import measure_mean
 from opro_cli.core.run.exemplars import Memo, choose_exemplars
+from opro_cli.core.run.placeholders import judge_placeholders
 from opro_cli.core.run.replies import KeptReplies
 from opro_cli.core.run.selection import select_trajectory
 from opro_cli.core.run.state import RunState
@@ -25,6 +26,7 @@ from opro_cli.core.task.prompt import (
     MetaPromptMaterial,
     Prompt,
     PromptFormat,
+    Solution,
     TrajectoryEntry,
 )
 
@@ -277,6 +279,13 @@ class SearchView:
         if answers.unreadable and self.state.began_with(6):
             entry = replace(entry, unreadable=answers.unreadable / len(answers.by_question))
         return entry
+
+
+def judge_candidate(candidate: Content, view: SearchView) -> str:
+    """Return which of the application's placeholders a candidate loses or adds, "" for none."""
+    if isinstance(candidate, Solution):
+        return ""
+    return judge_placeholders(candidate.text, view.search, view.format.template.fields)
 
 
 @dataclass(slots=True)

@@ -154,11 +154,21 @@ def find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[C
     The files that prompts are from are no difference: their texts count.
     """
     left, right = _flatten(before), _flatten(after)
-    return tuple(
-        Change(path, left.get(path), right.get(path))
+    pairs = (
+        (path, _get_value(left, path), _get_value(right, path))
         for path in sorted({*left, *right} - {"prompt_files"})
-        if left.get(path) != right.get(path)
     )
+    return tuple(Change(path, old, new) for path, old, new in pairs if old != new)
+
+
+def _get_value(flat: Mapping[str, Any], path: str) -> Any:
+    """Return the value of a key path, None where there is none.
+
+    A model without a key that came later has its default, which may be other than None.
+    """
+    model, _, name = path.rpartition(".")
+    is_later = name in _LATER and f"{model}.model" in flat
+    return flat.get(path, _LATER[name] if is_later else None)
 
 
 def _flatten(plain: Mapping[str, Any]) -> dict[str, Any]:

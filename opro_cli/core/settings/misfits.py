@@ -41,6 +41,18 @@ def find_misplaced_models(settings: Settings) -> Iterator[Problem]:
             yield Problem((role, "model"), message)
 
 
+def find_unread_keys(settings: Settings) -> Iterator[Problem]:
+    """Yield the keys of models that nothing would read.
+
+    To be called before a run is made. Those that began with such a key go on with it.
+    """
+    for role, model in settings.models.items():
+        if model.top_p is not None and (is_computed_here(model.model) or is_python(model.model)):
+            path = (role,) if role in ("scorer", "optimizer") else ("roles", role)
+            message = f"{model.model} draws by its temperature alone; leave it out"
+            yield Problem((*path, "top_p"), message)
+
+
 def find_misfits(settings: Settings) -> Iterator[Problem]:
     """Yield the keys that are right by themselves and wrong together."""
     for role, model in settings.models.items():

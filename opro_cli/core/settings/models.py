@@ -221,7 +221,8 @@ class ModelSettings:
     top_p: float | None = key(
         optional(number(0, 1, above=True)),
         None,
-        doc="Share of the probability that is sampled from. null: not sent.",
+        doc="Share of the probability that is sampled from, for models that are asked over HTTP. "
+        "null: not sent.",
     )
     seed: str | None = key(
         optional(choice("auto")),
@@ -381,11 +382,16 @@ class OptimizerSettings(ModelSettings):
     temperature_end: float | None = key(
         optional(number(0, 2)),
         None,
-        doc="The temperature that linear_increase approaches after the last step; for it alone.",
+        doc="The temperature that linear_increase approaches after the last step, of those that "
+        "budget.calls is laid out for where it does not buy all; for it alone.",
     )
 
     def temperature_at(self, step: int, steps: int) -> float | None:
-        """Return the temperature of a step, counted from 1, of `steps`; None: not sent."""
+        """Return the temperature of a step, counted from 1, of `steps`; None: not sent.
+
+        Steps behind these have the temperature at the end.
+        """
         if self.temperature is None or self.temperature_end is None:
             return self.temperature
-        return self.temperature + (step - 1) / steps * (self.temperature_end - self.temperature)
+        share = min(1.0, (step - 1) / steps)
+        return self.temperature + share * (self.temperature_end - self.temperature)

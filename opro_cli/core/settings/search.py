@@ -103,7 +103,7 @@ class SearchSettings:
         None,
         doc="Whether a proposal that loses or adds a placeholder of your application ({name}, %s, "
         "$name, <tag>), which the start prompt has, is dropped, unscored, and the optimizer is "
-        "told to keep them. null: true where it has any.",
+        "told to keep them. So for every strategy but the paper's. null: true where it has any.",
     )
     preset: str = key(
         text(),
@@ -158,7 +158,10 @@ class SearchSettings:
     ask_again: int = key(
         whole(0),
         0,
-        doc="Replies without anything to score that are asked for again in each step, at most.",
+        doc="Replies without anything to score that are asked for again in each step, at most: "
+        "without a text, or with one that is too long, has a digit where these are dropped, quotes "
+        "a question where leaks are, or is rejected by the strategy. One that repeats a text is "
+        "not asked for again.",
     )
     history: int | None = key(
         optional(whole(1)),
@@ -229,9 +232,10 @@ class SearchSettings:
     test_unbeaten_start: bool = key(
         boolean,
         False,
-        doc="Whether the start prompt is asked the test questions, once, where no candidate did "
-        "better on dev. The verdict needs none of them then. A sweep asks them in any case, since "
-        "it compares its runs.",
+        doc="Whether the start prompt is asked the test questions, once, where no candidate is "
+        "reliably better on train and dev. The verdict needs none of them then. Under budget.calls "
+        "they are asked where the search leaves so many. A sweep asks them in any case, since it "
+        "compares its runs.",
     )
     # None in a run from before there were races means False.
     racing: bool | None = key(

@@ -32,8 +32,9 @@ class BudgetSettings:
     calls: int | None = key(
         optional(whole(1)),
         None,
-        doc="Calls at most; a search that they do not buy whole is laid out by them. null: no "
-        "ceiling.",
+        doc="Calls at most; a search that they do not buy whole is laid out by them, with "
+        "search.racing and without search.eval_interval, search.rules: paper and search.strategy: "
+        "prune. Any other may end at them without a verdict. null: no ceiling.",
     )
     tokens: int | None = key(
         optional(whole(1)), None, doc="Tokens of prompts and replies at most. null: no ceiling."

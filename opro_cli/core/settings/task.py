@@ -100,7 +100,8 @@ class DataSettings:
         optional(whole(1)),
         None,
         doc="Questions of each split at most, the first ones of those that the split would have: "
-        "for a quick try, whose answers the whole run can take from the cache. null: all.",
+        "for a quick try, whose train and dev answers the whole run can take from the cache. "
+        "null: all.",
     )
     on_bad_row: str = key(
         choice("error", "skip"),
