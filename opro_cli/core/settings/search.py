@@ -253,7 +253,8 @@ class SearchSettings:
         choice("best", "cheapest_not_worse"),
         "best",
         doc="The winner: the finalist with the best score, or the cheapest one that does not lose "
-        "search.margin points against it, by a test on train and dev.",
+        "search.margin points against it, by a test on train and dev. They are tested from the "
+        "dearest down, and the first that fails ends it (`opro docs cheaper`).",
     )
     margin: float = key(
         number(0, 100, above=True),
