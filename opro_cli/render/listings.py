@@ -15,7 +15,7 @@ from opro_cli.render.safe import (
 )
 from opro_cli.render.tables import GAP, Column, Page, Table
 from opro_cli.reports import formats
-from opro_cli.reports.formats import format_count, format_money, format_tokens_of
+from opro_cli.reports.formats import format_count, format_money, format_tokens_of, pluralize
 
 if TYPE_CHECKING:
     from rich.console import Console  # `opro runs` and `opro show` have no time for it
@@ -213,7 +213,7 @@ def print_forecast(facts: Data, console: Console, *, ready: bool = True) -> None
     """
     sizes = " · ".join(f"{split} {format_count(size)}" for split, size in facts["sizes"].items())
     calls, limit = format_count(facts["calls_at_most"]), facts.get("calls_limited_by")
-    steps = f", by {limit}" if limit else f" in {format_count(facts['steps'])} steps"
+    steps = f", by {limit}" if limit else f" in {pluralize(facts['steps'], 'step')}"
     problem = facts.get("problem")
     rows = [
         ("config", f"{facts['name']}: {'fine' if ready else 'cannot run yet, see the end'}"),
