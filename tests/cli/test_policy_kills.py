@@ -59,6 +59,9 @@ task:
 scorer: {model: "python:models:answer", concurrency: 4}
 """
 
+LISTED = [f"{word} and add." for word in ("Count", "Check", "List", "Solve", "Read", "Weigh")]
+LISTED += [f"{each} Then check." for each in LISTED]
+
 CONFIGS = {
     "reflect": """
 optimizer: {model: "python:models:write", concurrency: 3}
@@ -80,7 +83,10 @@ search:
 search: {strategy: demos, steps: 6, candidates_per_step: 4, options: {most: 3}}
 """,
     "place": """
-search: {strategy: place, steps: 4, start: ["Add both numbers.", "Think first."]}
+search: {strategy: place, start: ["Add both numbers.", "Think first."]}
+""",
+    "list": f"""
+search: {{strategy: list, start: "Think first.", candidates: {LISTED}}}
 """,
     "auto": """
 optimizer: {model: "python:models:write", concurrency: 3}
