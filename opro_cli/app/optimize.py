@@ -188,7 +188,7 @@ def name_use(uses: UsedTogether) -> dict[str, Any]:
 def name_caching(cached: bool) -> dict[str, Any]:
     """Return what run.json says of a run that was begun without the answer cache.
 
-    Its models are asked anew by every session, whoever resumes it.
+    Every session of it asks the models anew.
     """
     return {} if cached else {"cached": False}
 

@@ -337,7 +337,7 @@ class RateLimiter:
 def build_turns(models: Mapping[Role, ModelSettings]) -> dict[Role, RateLimiter]:
     """Return the limits a minute of each role: the same ones for all that ask the same account.
 
-    A provider counts the requests of a key, whoever in a run makes them. Where the sections of the
+    A provider counts the requests of a key, of whatever role. Where the sections of the
     roles disagree, or only one names a limit, the lowest that is named holds for all of them.
     """
     by_account: dict[object, list[ModelSettings]] = {}

@@ -293,7 +293,7 @@ def _measure_demos(
 
 
 class Rehearsed(NamedTuple):
-    """What a strategy would propose in the first step.
+    """The proposals that a strategy would make in the first step.
 
     Attributes:
         proposals: None of them where it is at its end, or failed.

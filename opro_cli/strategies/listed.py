@@ -28,16 +28,20 @@ class ListStrategy(Strategy):
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
         """Return the next of them; end the search behind the last ones."""
-        search, state = view.search, view.state
-        size = max(search.candidates_per_step, math.ceil(len(self.candidates) / search.steps))
-        if state.looks:  # which race together as many as the budget buys a first look at
-            size = lay_out(state).listed or len(self.candidates)
-            if state.planned is not None or state.proposals.arrived:  # whatever it is by now
-                size = state.planned_samples
-        tried = self.candidates[(step - 1) * size : step * size]
-        if state.looks and step > 1:
-            tried = ()
+        if view.state.looks:
+            tried = self.candidates[: self._count_at_once(view)] if step == 1 else ()
+        else:
+            steps = max(1, view.search.steps)  # `check` asks for a step where none is wanted, too
+            size = max(view.search.candidates_per_step, math.ceil(len(self.candidates) / steps))
+            tried = self.candidates[(step - 1) * size : step * size]
         return [Draft(text) for text in tried] or End("all candidates were tried")
+
+    def _count_at_once(self, view: SearchView) -> int:
+        """Return how many are raced together: those that the budget buys a first look at."""
+        state = view.state
+        if state.planned is not None or state.proposals.arrived:
+            return state.planned_samples  # the step has begun; the budget may have changed since
+        return lay_out(state).listed or len(self.candidates)
 
     def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:  # noqa: ARG002
         """Return nothing: no model is asked."""

@@ -61,8 +61,9 @@ class PlaceStrategy(Strategy):
             new = [draft for own, draft in drafts.items() if own not in view.state.candidates]
             if new:
                 # Looks race all of a step; a run keeps the steps that it began with.
-                raced = not view.state.looks and view.state.began_with(10)
-                return new[: self.at_once] if raced else new
+                goes_by_steps = bool(view.search.racing) and not view.state.looks
+                goes_by_steps = goes_by_steps and view.state.began_with(10)
+                return new[: self.at_once] if goes_by_steps else new
         return End("every position and frame was tried")
 
     def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:  # noqa: ARG002

@@ -216,3 +216,10 @@ def test_a_file_beside_the_config_is_part_of_it(tmp_path: Path) -> None:
     (tmp_path / "p.txt").unlink()
     with pytest.raises(UsageError, match="cannot be read"):
         load_config(tmp_path / "c.yaml", wiring.NAMES)
+
+
+def test_a_list_without_a_step_can_be_checked() -> None:
+    session = new_session(ListStrategy(("Count.", "Check.")))
+    view = session._proposing.view
+    view.state.search = replace(view.state.search, steps=0)
+    assert len(ListStrategy(("Count.", "Check.")).propose(view, 1)) == 2  # type: ignore[arg-type]

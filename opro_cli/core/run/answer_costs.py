@@ -1,9 +1,8 @@
 """The tokens and dollars that a candidate's answers took, so that candidates can be compared by it.
 
 An answer from the answer cache has the figures of when it was asked, and so has one that is taken
-over from the probe before a run. One that a provider did not meter, or that an older
-opro has put into the cache, has none: it is counted apart, and a mean is known only where every
-answer has some.
+over from the probe before a run. One that a provider did not meter, or that an older opro has put
+into the cache, has none: it is counted apart, and a mean is known only where every answer has some.
 """
 
 from __future__ import annotations

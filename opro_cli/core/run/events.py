@@ -15,9 +15,9 @@ by train and dev together; 9 has races that need no full answer sheet (`looked`)
 was made for (`note`), runs whose exemplars are balanced over labels whatever chooses them, and in
 which a prompt is not asked the train questions that it shows as worked examples; 10 has positions
 that are tried in several steps, races that do not go by a prompt that may not win, what answers
-from the cache took when they were asked (`took`), by which its runs compare costs; they stop where
-costs in dollars are to be compared and no answer says what it cost; proposals of every strategy
-judged by the placeholders of the application, replies that are asked for again whatever is wrong
+from the cache took when they were asked (`took`), by which costs are compared, ends of runs that
+compare dollars where no answer tells any, proposals of every strategy judged by the placeholders of
+the application, replies that are asked for again whatever is wrong
 with their texts, schedules of the temperature over the steps that a budget is laid out for, start
 prompts that are asked test alone where the calls left buy that, and proposals that stand where all
 start prompts do.

@@ -44,7 +44,7 @@ def find_misplaced_models(settings: Settings) -> Iterator[Problem]:
 def find_unread_keys(settings: Settings) -> Iterator[Problem]:
     """Yield the keys of models that nothing would read.
 
-    To be called before a run is made. Those that began with such a key go on with it.
+    To be called before a run is made: a run that has such a key already is resumed with it.
     """
     for role, model in settings.models.items():
         if model.top_p is not None and (is_computed_here(model.model) or is_python(model.model)):

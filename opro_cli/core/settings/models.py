@@ -305,7 +305,7 @@ class ModelSettings:
 
     @property
     def account(self) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
-        """What a provider counts calls by: the model, where it is, and the key that is sent.
+        """The model, its addresses and its headers, by which a provider counts calls.
 
         The key follows from model and address, unless a header brings another one.
         """

@@ -194,7 +194,7 @@ it. A larger amount is no price, and unknown."""
 
 
 class Took(NamedTuple):
-    """What an answer took when its model was asked: tokens and dollars, None for what is unknown.
+    """Tokens and dollars of an answer when its model was asked; None for what is unknown.
 
     It is known of an answer from the answer cache too, which costs nothing now.
     """
