@@ -167,7 +167,7 @@ def test_an_embedded_scorer_joins_its_messages() -> None:
     settings = read_plain(plain)
     assert wiring.build_strategy(settings) == PlaceStrategy(roles=False, at_once=3)
     assert settings.models.keys() == {"scorer"}
-    assert settings.search.steps == 11
+    assert settings.search.steps == 3
 
 
 @pytest.mark.parametrize(
@@ -222,9 +222,9 @@ async def test_a_run_from_before_format_10_tries_a_stage_in_one_step() -> None:
 @pytest.mark.parametrize(
     ("search", "steps", "per_step"),
     [
-        ({}, 11, 3),
-        ({"start": ["Add.", "Add?", "Sum."]}, 13, 3),
-        ({"candidates_per_step": 8}, 5, 8),
+        ({}, 3, 3),
+        ({"start": ["Add.", "Add?", "Sum."]}, 7, 3),
+        ({"candidates_per_step": 8}, 2, 8),
         ({"steps": 4}, 4, 8),
         ({"steps": 4, "candidates_per_step": 5}, 4, 5),
     ],

@@ -35,8 +35,8 @@ In simulated races of 20 on 50 and 200 questions 20 to 60 % of the calls are sav
 """
 PLACES_A_STEP = 3
 """Layouts in a step: with the start prompt as many as a race compares with at least."""
-MOST_LAYOUTS = 14
-"""Of a prompt with worked examples; others have half as many."""
+MOST_LAYOUTS, MOST_WITH_EXAMPLES = 6, 13
+"""Beside the layout that a prompt has already."""
 
 
 def get_section(config: Any, name: str) -> Mapping[str, Any]:
@@ -125,7 +125,8 @@ def fill_place(config: Mapping[str, Any]) -> dict[str, Any]:
     starts = search.get("initial_instructions")
     others = len(starts) - 1 if isinstance(starts, list) and starts else 0
     if _is_count(size := filled["candidates_per_step"]):
-        stages = (MOST_LAYOUTS, 3 * others, MOST_LAYOUTS)
+        most = MOST_WITH_EXAMPLES if search.get("initial_forms") else MOST_LAYOUTS
+        stages = (most, 3 * others, most if others else 0)
         filled["steps"] = sum(-(-tried // size) for tried in stages) + 1  # the last one ends it
     return dict(config) | {"search": filled}
 
